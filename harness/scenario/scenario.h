@@ -1,0 +1,109 @@
+/* scenario.h - what a soak is to do, read from a YAML file.
+ *
+ * scenario_load() gives a scenario that has been checked in full: every key
+ * known, every type right, every value in range, every role sensible; what
+ * follows may rely on it. The keys, their types, ranges, defaults and units
+ * are one table in scenario.c, from which the schema, the checks and the
+ * reference (scenario_print_reference) follow.
+ *
+ * All strings belong to the scenario and live until scenario_free().
+ */
+#ifndef PLATEAU_SCENARIO_H
+#define PLATEAU_SCENARIO_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+    SCENARIO_ROLES_MAX = 16,
+    SCENARIO_SLOTS_MAX = 4096, /* processes alive at a time, all roles */
+    SCENARIO_COMMAND_WORDS_MAX = 64,
+    SCENARIO_ENVIRONMENT_MAX = 64,
+    SCENARIO_HEALTH_MAX = 32,
+};
+
+enum role_kind {
+    ROLE_OBSERVER, /* never killed; its memory is judged */
+    ROLE_CHURNER,  /* killed and respawned by the schedule */
+};
+
+enum ready_rule {
+    READY_FD,    /* a line on the inherited descriptor named by {ready_fd} */
+    READY_DELAY, /* so many seconds after it was started */
+};
+
+enum interval_rule {
+    INTERVAL_FIXED,   /* a kill every 1 / rate */
+    INTERVAL_POISSON, /* exponentially distributed gaps of that mean */
+};
+
+struct scenario_ready {
+    enum ready_rule by;
+    double within_s; /* FD: the deadline; DELAY: the delay itself */
+};
+
+struct scenario_stop {
+    double grace_s; /* after SIGTERM, before SIGKILL, at the end of the run */
+};
+
+/* One role: |count| processes started from the same command. */
+struct scenario_role {
+    char *name; /* [a-z][a-z0-9-]*, unique, at most 31 characters */
+    enum role_kind kind;
+    uint32_t count;
+    char **command; /* words, with placeholders; command[0] is the program */
+    uint32_t command_count;
+    char **environment; /* "NAME=value", with placeholders */
+    uint32_t environment_count;
+    uint32_t port; /* the first port of {port}; slot n gets port + n; 0: none */
+    struct scenario_ready ready;
+    struct scenario_stop stop;
+};
+
+/* A premise about what the observers' tally shows; where it fails, the run is
+ * INVALID. It binds every observer whose page has an entry of that name; a
+ * run in which no observer has it is INVALID as well. */
+struct scenario_health {
+    char *name;            /* a tally entry: gauge, counter or pair */
+    double at_least;       /* in 90 % of the samples; -INFINITY: not asked */
+    double grows_at_least; /* counters: by the run's end; -INFINITY: not asked */
+};
+
+struct scenario {
+    char *file;  /* as given to scenario_load() */
+    char *text;  /* the file's bytes, for the store */
+    char *name;  /* default: the file's name without its ending */
+    char *about; /* "" when not given */
+    bool has_seed;
+    uint64_t seed; /* 0 when has_seed is false */
+
+    double duration_s; /* of churn; judged */
+    double settle_s;   /* all ready -> churn begins; not judged */
+    uint32_t sample_ms;
+    uint32_t detail_every; /* every n-th sample reads smaps_rollup and such */
+
+    double rate_per_s; /* churn events (a kill and its respawn) a second */
+    enum interval_rule interval;
+
+    struct scenario_role *roles;
+    uint32_t roles_count;
+    struct scenario_health *health;
+    uint32_t health_count;
+};
+
+/* Reads |path|. 0 and *ret_scenario, which the caller owns; or -errno and
+ * |err|: -EINVAL when the scenario is wrong (file, line, what would be right),
+ * anything else when the file cannot be read. */
+int scenario_load(const char *path, struct scenario **ret_scenario,
+                  struct err *err);
+
+/* Accepts NULL. */
+void scenario_free(struct scenario *scenario);
+
+/* Prints every key: type, range, default, unit, what it is for. */
+void scenario_print_reference(FILE *stream);
+
+#endif

@@ -1,0 +1,161 @@
+/* store.h - one run in one SQLite file; the only place that knows SQL.
+ *
+ * The file is in WAL mode, readable while the run is under way, and complete
+ * to the last batch if the writer is killed. Its schema is documented at
+ * harness/store/schema.md. Times are nanoseconds of the monotonic clock since
+ * the run's start; sizes are bytes. Writes gather in a transaction until
+ * store_commit(), which the caller calls about once a second: what a crash
+ * can lose is what came since.
+ *
+ * Every function returns 0 or -errno (-EIO for what SQLite cannot do,
+ * -ENOSPC when the disk is full, -EILSEQ for a file that is no store or a
+ * damaged one, -ENOENT) and fills |err| where it takes one; store_err() tells
+ * the last failure of a store that is open.
+ */
+#ifndef PLATEAU_STORE_H
+#define PLATEAU_STORE_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { STORE_NAME_MAX = 64 };
+
+struct store;
+
+/* Makes a new store; -EEXIST if the file is there. */
+int store_create(const char *path, struct store **ret_store, struct err *err);
+
+/* Opens a recorded run (or one under way) for reading, and verdicts. A WAL
+ * that a killed writer left is recovered. */
+int store_open(const char *path, struct store **ret_store, struct err *err);
+
+/* Commits what is pending. Accepts NULL. */
+void store_close(struct store *store);
+
+/* The last failure, in words. Never NULL. */
+const struct err *store_err(const struct store *store);
+
+int store_commit(struct store *store);
+
+/* --- facts about the run: seed, scenario, versions, machine ------------- */
+
+int store_meta_set(struct store *store, const char *key, const char *value);
+/* 0 and *ret_value (caller frees); -ENOENT when not recorded. */
+int store_meta_get(struct store *store, const char *key, char **ret_value);
+
+/* --- what was run ------------------------------------------------------- */
+
+/* A place in the run that one process at a time fills. */
+struct store_slot {
+    int64_t id;                /* from 0 */
+    char role[STORE_NAME_MAX]; /* "observer" */
+    int32_t ordinal;           /* within the role, from 0 */
+    bool is_observer;
+};
+
+/* One life in a slot. ended_ns is -1 while it lives. */
+struct store_process {
+    int64_t id; /* from 1, in the order of spawning */
+    int64_t slot_id;
+    int64_t generation; /* within the slot, from 1 */
+    int64_t pid;
+    int64_t spawned_ns;
+    int64_t ready_ns;  /* -1: never */
+    int64_t ended_ns;  /* -1: alive at the end of the record */
+    int32_t exit_code; /* -1: did not exit by itself */
+    int32_t signal;    /* 0: not killed by a signal */
+};
+
+/* A numbered churn event: one kill and the respawn that follows it. */
+struct store_event {
+    int64_t seq; /* from 1 */
+    int64_t t_ns;
+    int64_t slot_id;
+    int64_t killed_process_id;
+};
+
+int store_slot_add(struct store *store, const struct store_slot *slot);
+/* Inserts, or replaces the row with that id. */
+int store_process_put(struct store *store, const struct store_process *process);
+int store_event_add(struct store *store, const struct store_event *event);
+
+/* Counts rows, for the summary. */
+int store_event_count(struct store *store, int64_t *ret_count);
+
+/* Copies all slots; the caller frees *ret_slots. */
+int store_slots(struct store *store, struct store_slot **ret_slots,
+                size_t *ret_count);
+/* Copies all processes, by id; the caller frees *ret_processes. */
+int store_processes(struct store *store, struct store_process **ret_processes,
+                    size_t *ret_count);
+
+/* --- samples ------------------------------------------------------------ */
+
+enum store_kind { STORE_GAUGE = 0, STORE_COUNTER = 1 };
+
+/* What is measured of a slot: "rss", "private", "tally/active_peers",
+ * "tally/connection_loops.spawned", "heap/allocated" ... */
+struct store_series {
+    int64_t id; /* from 1 */
+    int64_t slot_id;
+    char metric[STORE_NAME_MAX];
+    char unit[16]; /* "B", "" for a count, "ns" */
+    enum store_kind kind;
+    double quantum; /* the smallest step it can make: 4096 for pages, else 1 */
+};
+
+/* A point of the grid. */
+struct store_tick {
+    int64_t tick; /* its place on the grid, from 0 */
+    int64_t t_ns; /* when the sample was really begun */
+    int64_t events;    /* churn events up to then */
+    int64_t cost_ns;   /* what taking the sample cost us */
+};
+
+/* A value at a tick, joined with its time and the events then. */
+struct store_point {
+    int64_t tick;
+    int64_t t_ns;
+    int64_t events;
+    double value;
+};
+
+int store_series_add(struct store *store, const struct store_series *series);
+int store_tick_add(struct store *store, const struct store_tick *tick);
+int store_value_add(struct store *store, int64_t series_id, int64_t tick,
+                    double value);
+
+/* Copies all series, by id; the caller frees *ret_series. */
+int store_all_series(struct store *store, struct store_series **ret_series,
+                     size_t *ret_count);
+/* The series of that slot and metric; -ENOENT when there is none. */
+int store_find_series(struct store *store, int64_t slot_id, const char *metric,
+                      struct store_series *ret_series);
+/* Copies the points of a series with from_ns <= t_ns <= to_ns, by tick; the
+ * caller frees *ret_points. */
+int store_points(struct store *store, int64_t series_id, int64_t from_ns,
+                 int64_t to_ns, struct store_point **ret_points,
+                 size_t *ret_count);
+/* Copies all ticks; the caller frees *ret_ticks. */
+int store_ticks(struct store *store, struct store_tick **ret_ticks,
+                size_t *ret_count);
+
+/* --- verdicts ------------------------------------------------------------ */
+
+/* One row a judged series; series_id 0 is the verdict of the whole run. */
+struct store_verdict {
+    int64_t series_id;
+    char verdict[16]; /* "PLATEAU", "CLIMB", "INCONCLUSIVE", "INVALID" */
+    char reason[256];
+    double slope_per_hour, slope_per_hour_low, slope_per_hour_high;
+    double slope_per_event, slope_per_event_low, slope_per_event_high;
+};
+
+/* Replaces all verdicts that are stored with these. */
+int store_verdicts_put(struct store *store,
+                       const struct store_verdict *verdicts, size_t count);
+
+#endif

@@ -1,0 +1,194 @@
+/* plateau_tally.h - count what a program creates and destroys, for Plateau.
+ *
+ * One header, no library. A program that includes it and is started by
+ * Plateau publishes live counts in a page of shared memory which the harness
+ * reads without stopping it, and whose last values survive SIGKILL. Started
+ * by anybody else, the same calls count into private memory and cost the
+ * same: about a nanosecond each.
+ *
+ *     struct plateau_tally *tally = plateau_tally_attach();
+ *     struct plateau_tally_entry *loops =
+ *         plateau_tally_pair(tally, "connection_loops");
+ *     plateau_tally_spawned(loops);   ...   plateau_tally_finished(loops);
+ *
+ * Declare every entry at start, before threads; count from any thread. Works
+ * in C11 and C++11 with GCC or Clang (the __atomic built-ins). Entries live as
+ * long as the process; nothing is to be freed.
+ *
+ * The page (all integers in native order): a header of 64 bytes, then
+ * |capacity| entries of 64 bytes, zero-filled by the harness except for magic,
+ * version, page_bytes, capacity and generation. An entry is valid once its
+ * |is_ready| is 1, and |count| says how many are in use. The harness hands the
+ * page over through the environment variable PLATEAU_TALLY, "fd:N" (an
+ * inherited descriptor to map shared); other forms are reserved.
+ */
+#ifndef PLATEAU_TALLY_H
+#define PLATEAU_TALLY_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PLATEAU_TALLY_ENV "PLATEAU_TALLY"
+#define PLATEAU_TALLY_MAGIC UINT64_C(0x31594c4c41544c50) /* "PLTALLY1" */
+#define PLATEAU_TALLY_VERSION 1u
+#define PLATEAU_TALLY_NAME_SIZE 32 /* terminator included; longer is cut */
+#define PLATEAU_TALLY_UNIT_SIZE 8
+#define PLATEAU_TALLY_PRIVATE_CAPACITY 128u /* entries without a harness */
+
+enum plateau_tally_kind {
+    PLATEAU_TALLY_COUNTER = 1, /* |value| only ever grows */
+    PLATEAU_TALLY_GAUGE = 2,   /* |value| goes up and down */
+    PLATEAU_TALLY_PAIR = 3,    /* |value| spawned, |finished| finished */
+};
+
+struct plateau_tally_entry {
+    char name[PLATEAU_TALLY_NAME_SIZE];
+    char unit[PLATEAU_TALLY_UNIT_SIZE]; /* "B", "ns", "" for a count */
+    uint32_t kind;                      /* enum plateau_tally_kind */
+    uint32_t is_ready;                  /* 1 once the fields above stand */
+    uint64_t value;
+    uint64_t finished; /* of a pair; else 0 */
+};
+
+struct plateau_tally {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t page_bytes; /* header and entries */
+    uint32_t capacity;   /* entries that fit */
+    uint32_t count;      /* entries in use */
+    uint64_t generation; /* which life of the slot this is, from 1 */
+    uint32_t request;    /* reserved: what the harness asks for */
+    uint32_t response;   /* reserved: what has been done */
+    uint64_t reserved[3];
+    struct plateau_tally_entry entries[];
+};
+
+/* Where counts go that found no room, or no harness. */
+static inline struct plateau_tally *plateau_tally_private(void)
+{
+    static union {
+        struct plateau_tally header;
+        unsigned char bytes[64 + 64 * PLATEAU_TALLY_PRIVATE_CAPACITY];
+    } page;
+    page.header.capacity = PLATEAU_TALLY_PRIVATE_CAPACITY;
+    return &page.header;
+}
+
+/* Maps the harness's page, or hands out private memory when there is none (or
+ * when what there is cannot be trusted). Never fails, never prints. */
+static inline struct plateau_tally *plateau_tally_attach(void)
+{
+#ifndef _WIN32
+    const char *where = getenv(PLATEAU_TALLY_ENV);
+    if (where != NULL && strncmp(where, "fd:", 3) == 0) {
+        char *end = NULL;
+        long fd = strtol(where + 3, &end, 10);
+        struct stat st;
+        if (end != where + 3 && *end == '\0' && fd >= 0 && fd < 1 << 20 &&
+            fstat((int)fd, &st) == 0 && st.st_size >= 128 &&
+            st.st_size <= 1 << 24) {
+            void *map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
+                             MAP_SHARED, (int)fd, 0);
+            if (map != MAP_FAILED) {
+                struct plateau_tally *tally = (struct plateau_tally *)map;
+                if (tally->magic == PLATEAU_TALLY_MAGIC &&
+                    tally->version == PLATEAU_TALLY_VERSION &&
+                    tally->page_bytes == (uint64_t)st.st_size &&
+                    tally->capacity <= (tally->page_bytes - 64) / 64) {
+                    return tally;
+                }
+                (void)munmap(map, (size_t)st.st_size);
+            }
+        }
+    }
+#endif
+    return plateau_tally_private();
+}
+
+/* Declares an entry, or finds the one of that name and kind. When the page is
+ * full the entry is a private one that nobody reads: counting stays safe. */
+static inline struct plateau_tally_entry *
+plateau_tally_declare(struct plateau_tally *tally, const char *name,
+                      const char *unit, enum plateau_tally_kind kind)
+{
+    static struct plateau_tally_entry overflow;
+    for (uint32_t i = 0; i < tally->count; i++) {
+        if (tally->entries[i].kind == (uint32_t)kind &&
+            strncmp(tally->entries[i].name, name,
+                    PLATEAU_TALLY_NAME_SIZE - 1) == 0) {
+            return &tally->entries[i];
+        }
+    }
+    if (tally->count >= tally->capacity) {
+        return &overflow;
+    }
+    struct plateau_tally_entry *entry = &tally->entries[tally->count];
+    strncpy(entry->name, name, PLATEAU_TALLY_NAME_SIZE - 1);
+    strncpy(entry->unit, unit, PLATEAU_TALLY_UNIT_SIZE - 1);
+    entry->kind = (uint32_t)kind;
+    __atomic_store_n(&entry->is_ready, 1u, __ATOMIC_RELEASE);
+    __atomic_store_n(&tally->count, tally->count + 1u, __ATOMIC_RELEASE);
+    return entry;
+}
+
+static inline struct plateau_tally_entry *
+plateau_tally_pair(struct plateau_tally *tally, const char *name)
+{
+    return plateau_tally_declare(tally, name, "", PLATEAU_TALLY_PAIR);
+}
+
+static inline struct plateau_tally_entry *
+plateau_tally_counter(struct plateau_tally *tally, const char *name,
+                      const char *unit)
+{
+    return plateau_tally_declare(tally, name, unit, PLATEAU_TALLY_COUNTER);
+}
+
+static inline struct plateau_tally_entry *
+plateau_tally_gauge(struct plateau_tally *tally, const char *name,
+                    const char *unit)
+{
+    return plateau_tally_declare(tally, name, unit, PLATEAU_TALLY_GAUGE);
+}
+
+/* One more of a pair has begun its life. */
+static inline void plateau_tally_spawned(struct plateau_tally_entry *entry)
+{
+    (void)__atomic_fetch_add(&entry->value, 1u, __ATOMIC_RELAXED);
+}
+
+/* One of a pair has ended its life and given everything back. */
+static inline void plateau_tally_finished(struct plateau_tally_entry *entry)
+{
+    (void)__atomic_fetch_add(&entry->finished, 1u, __ATOMIC_RELAXED);
+}
+
+/* A counter grows by |amount|. */
+static inline void plateau_tally_add(struct plateau_tally_entry *entry,
+                                     uint64_t amount)
+{
+    (void)__atomic_fetch_add(&entry->value, amount, __ATOMIC_RELAXED);
+}
+
+/* A gauge now stands at |value|. */
+static inline void plateau_tally_set(struct plateau_tally_entry *entry,
+                                     uint64_t value)
+{
+    __atomic_store_n(&entry->value, value, __ATOMIC_RELAXED);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
