@@ -1,0 +1,183 @@
+/* supervisor.h - start the roles, churn them, stop them; lose nobody.
+ *
+ * Runs a scenario over a libev loop of the caller's. Phases, in order:
+ *
+ *   OBSERVERS  observers start one after another, in the order of the file;
+ *              the contact in each one's readiness line joins {peers}
+ *   CHURNERS   all churners start, at most SUPERVISOR_STARTING_MAX at a time
+ *   SETTLING   all are ready: settle_s of stillness
+ *   CHURNING   the schedule kills ready churners with SIGKILL; each comes back
+ *              with generation + 1 and must be ready before it is killed again
+ *   STOPPING   SIGTERM to all, SIGKILL after each role's grace
+ *   DONE       every child is reaped; nothing of the supervisor's is active in
+ *              the loop any more
+ *
+ * Failures and stops jump to STOPPING from anywhere. A churner that ends by
+ * itself is counted and respawned with backoff; after SUPERVISOR_CRASHES_MAX in
+ * a row in one slot the run fails. An observer that ends fails the run.
+ *
+ * Every child dies with this process, however it dies. A process finds:
+ * stdin empty, stdout and stderr in RUN/logs/ROLE-ORDINAL.log (bounded: cut to
+ * its last SUPERVISOR_LOG_KEEP_BYTES when it passes SUPERVISOR_LOG_MAX_BYTES;
+ * looked at once a second and at each respawn), {ready_fd} = 3 on which it
+ * writes "ready CONTACT\n" or "ready\n", its tally page at descriptor 4, said
+ * by PLATEAU_TALLY=fd:4.
+ *
+ * Placeholders of commands and environments: {role} {ordinal} {slot}
+ * {generation} {id} (ROLE-ORDINAL) {port} {dir} (RUN/work/ROLE-ORDINAL, made
+ * when the role speaks of it) {seed} {peers} (contacts of the ready observers,
+ * separated by commas) {ready_fd} {meshnode} {run}.
+ *
+ * All times are nanoseconds of CLOCK_MONOTONIC since |start_ns|.
+ */
+#ifndef PLATEAU_SUPERVISOR_H
+#define PLATEAU_SUPERVISOR_H
+
+#include "err.h"
+#include "sample/tally_page.h"
+#include "scenario/scenario.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    SUPERVISOR_STARTING_MAX = 8,
+    SUPERVISOR_CRASHES_MAX = 5,
+    SUPERVISOR_READY_LINE_MAX = 512, /* bytes, the newline included */
+    SUPERVISOR_LOG_MAX_BYTES = 1 << 20,
+    SUPERVISOR_LOG_KEEP_BYTES = 64 << 10,
+};
+
+struct ev_loop;
+
+enum supervisor_phase {
+    SUPERVISOR_OBSERVERS,
+    SUPERVISOR_CHURNERS,
+    SUPERVISOR_SETTLING,
+    SUPERVISOR_CHURNING,
+    SUPERVISOR_STOPPING,
+    SUPERVISOR_DONE,
+};
+
+/* Why it stopped. */
+enum supervisor_end {
+    SUPERVISOR_RUNNING,     /* it has not */
+    SUPERVISOR_COMPLETED,   /* duration_s of churn are over */
+    SUPERVISOR_INTERRUPTED, /* supervisor_stop() */
+    SUPERVISOR_INVALID,     /* the targets broke a premise: see the sentence */
+    SUPERVISOR_BROKEN, /* the machine or we did: no memory, no descriptors */
+};
+
+enum supervisor_change {
+    SUPERVISOR_STARTED, /* spawned_ns, pid, pidfd are known */
+    SUPERVISOR_READY,   /* ready_ns is known; |contact| for observers */
+    SUPERVISOR_ENDED,   /* reaped: ended_ns, exit_code, signal are known */
+};
+
+/* One life in a slot. The pidfd is lent for the length of the callback. */
+struct supervisor_process {
+    int64_t id; /* from 1, in the order of spawning */
+    uint32_t slot_id;
+    int64_t generation; /* within the slot, from 1 */
+    int64_t pid;
+    int pidfd; /* -1 when ended */
+    int64_t spawned_ns;
+    int64_t ready_ns;    /* -1: not (yet) */
+    int64_t ended_ns;    /* -1: not yet */
+    int exit_code;       /* -1: did not exit by itself */
+    int signal;          /* 0: not killed by a signal */
+    bool was_killed;     /* by us: churn, time-out or the end of the run */
+    const char *contact; /* "" when there is none */
+};
+
+/* One SIGKILL of a ready churner; its respawn follows. */
+struct supervisor_event {
+    int64_t seq; /* from 1 */
+    int64_t t_ns;
+    uint32_t slot_id;
+    int64_t killed_process_id;
+};
+
+/* What the caller is told. Any may be NULL. None may free the supervisor;
+ * supervisor_stop() is allowed. */
+struct supervisor_callbacks {
+    void *context;
+    void (*on_phase)(void *context, enum supervisor_phase phase,
+                     int64_t now_ns);
+    void (*on_process)(void *context, enum supervisor_change change,
+                       const struct supervisor_process *process);
+    void (*on_event)(void *context, const struct supervisor_event *event);
+    /* Once at the most: SUPERVISOR_INVALID or SUPERVISOR_BROKEN. */
+    void (*on_failure)(void *context, enum supervisor_end end,
+                       const char *sentence);
+};
+
+struct supervisor_config {
+    struct ev_loop *loop;
+    const struct scenario *scenario; /* lent; outlives the supervisor */
+    uint64_t seed;                   /* resolved */
+    const char *run_folder;          /* exists; absolute */
+    const char *meshnode;            /* path of the bundled node */
+    int64_t start_ns;                /* CLOCK_MONOTONIC of time 0 */
+    struct supervisor_callbacks callbacks;
+};
+
+/* A place that one process at a time fills; fixed for the run. Slots are
+ * numbered from 0, observers first, in the order of the file. */
+struct supervisor_slot {
+    uint32_t id;
+    const char *role; /* name */
+    uint32_t ordinal; /* within the role */
+    bool is_observer;
+    const struct tally_page *tally; /* lent */
+};
+
+struct supervisor_counts {
+    int64_t events;       /* kills of ready churners */
+    int64_t respawns;     /* starts beyond each slot's first */
+    int64_t crashes;      /* churners that ended by themselves */
+    int64_t late;         /* churners killed because never ready in time */
+    int64_t skipped;      /* kills that the schedule gave up */
+    uint32_t live;        /* processes alive now */
+    uint32_t ready;       /* of them ready */
+    uint32_t slots;       /* places */
+    double ready_mean_ns; /* spawned to ready, of all that were ready */
+    int64_t ready_max_ns;
+};
+
+struct supervisor;
+
+/* Checks that every program is there, makes the slots, their folders, logs and
+ * tally pages, raises the soft limit of open files as far as needed; starts
+ * nothing. 0 and *ret_supervisor; or -errno and |err|: -ENOENT or -EACCES for
+ * a program that is missing or not executable (role, word and PATH in the
+ * sentence), -EMFILE when the limit of open files is too low, ... */
+int supervisor_new(const struct supervisor_config *config,
+                   struct supervisor **ret_supervisor, struct err *err);
+
+/* Enters the first phase; all else happens in the loop. Once only. */
+void supervisor_start(struct supervisor *supervisor);
+
+/* Ends the run cleanly, from any phase; |reason| goes into the sentence. A
+ * second call sends SIGKILL to what is left at once. */
+void supervisor_stop(struct supervisor *supervisor, const char *reason);
+
+/* Kills and reaps what is left (at once, without grace) and gives everything
+ * back. Accepts NULL. */
+void supervisor_free(struct supervisor *supervisor);
+
+enum supervisor_phase supervisor_phase(const struct supervisor *supervisor);
+enum supervisor_end supervisor_end(const struct supervisor *supervisor);
+/* Why it ended, in words; "" while it runs. */
+const char *supervisor_sentence(const struct supervisor *supervisor);
+void supervisor_counts(const struct supervisor *supervisor,
+                       struct supervisor_counts *ret_counts);
+
+/* |slot_id| below counts.slots. */
+void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
+                     struct supervisor_slot *ret_slot);
+
+/* "observers", "churners", "settling", "churning", "stopping", "done". */
+const char *supervisor_phase_name(enum supervisor_phase phase);
+
+#endif

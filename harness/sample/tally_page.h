@@ -1,0 +1,49 @@
+/* tally_page.h - the harness's end of a tally page (tally/plateau_tally.h).
+ *
+ * One page a slot: anonymous shared memory whose size is sealed, so that no
+ * target can make reading it fail. It is handed to each process of the slot
+ * by descriptor and cleared between them. What the target writes is not
+ * trusted: counts are bounded, names are terminated and reduced to
+ * [A-Za-z0-9_./:-], entries of an unknown kind are left out.
+ */
+#ifndef PLATEAU_TALLY_PAGE_H
+#define PLATEAU_TALLY_PAGE_H
+
+#include "plateau_tally.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TALLY_PAGE_BYTES = 16384,
+    TALLY_PAGE_ENTRIES = (TALLY_PAGE_BYTES - 64) / 64,
+};
+
+struct tally_page {
+    int fd; /* what the target inherits */
+    struct plateau_tally *shared;
+};
+
+/* One entry as it stood, made safe. */
+struct tally_page_entry {
+    char name[PLATEAU_TALLY_NAME_SIZE];
+    char unit[PLATEAU_TALLY_UNIT_SIZE];
+    enum plateau_tally_kind kind;
+    uint64_t value;    /* of a pair: spawned */
+    uint64_t finished; /* of a pair; else 0 */
+};
+
+/* 0, or -errno with nothing to undo. The page is empty, of generation 0. */
+int tally_page_init(struct tally_page *page);
+void tally_page_deinit(struct tally_page *page);
+
+/* Clears the page for a new life. Only when the old process is reaped. 0 or
+ * -errno. */
+int tally_page_reset(struct tally_page *page, uint64_t generation);
+
+/* Copies the entries that are ready, in the page's order, into |entries| (room
+ * for TALLY_PAGE_ENTRIES). Returns how many. */
+size_t tally_page_read(const struct tally_page *page,
+                       struct tally_page_entry *entries);
+
+#endif
