@@ -45,10 +45,12 @@ struct judge_rule {
     double climb_margin_quanta, climb_margin_ratio; /* the larger counts */
     double plateau_margin_quanta, plateau_margin_ratio;
     double plateau_margin_per_event; /* in the metric's unit */
-    bool has_events; /* judge on the event axis as well */
+    bool has_events;                 /* judge on the event axis as well */
+    const char *unit; /* for the reason: "B" is written as KiB, MiB and so on;
+                       * "" for a count; lent, not kept */
 };
 
-/* The rule of docs/verdict.md for a metric of that quantum. */
+/* The rule of docs/verdict.md for a metric of bytes with that quantum. */
 void judge_rule_default(double quantum, struct judge_rule *ret_rule);
 
 /* A slope and the interval that holds it with 1 - alpha. */

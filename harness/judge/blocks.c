@@ -1,0 +1,169 @@
+#include "judge/blocks.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+static const double TROUGH_QUANTILE = 0.1;
+static const double WIDER_GAIN = 1.5;
+static const size_t WIDER_COUNTS[] = {32, 24, 16, 12};
+
+static void sift_down(double *heap, size_t count, size_t at)
+{
+    double value = heap[at];
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= count) {
+            break;
+        }
+        if (child + 1 < count && heap[child + 1] > heap[child]) {
+            child++;
+        }
+        if (heap[child] <= value) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = value;
+}
+
+/* A heap of the rank + 1 smallest values, its largest on top. Against
+ * quickselect it has no bad inputs, and for a low rank it hardly moves. */
+double blocks_select(double *values, size_t count, size_t rank)
+{
+    assert(rank < count);
+    const size_t size = rank + 1;
+    for (size_t i = size / 2; i-- > 0;) {
+        sift_down(values, size, i);
+    }
+    for (size_t i = size; i < count; i++) {
+        if (values[i] < values[0]) {
+            double larger = values[0];
+            values[0] = values[i];
+            values[i] = larger;
+            sift_down(values, size, 0);
+        }
+    }
+    return values[0];
+}
+
+static double median(const double *values, size_t count)
+{
+    double copy[JUDGE_BLOCKS_MAX];
+    memcpy(copy, values, count * sizeof *values);
+    double upper = blocks_select(copy, count, count / 2);
+    if (count % 2 == 1) {
+        return upper;
+    }
+    memcpy(copy, values, count * sizeof *values);
+    return 0.5 * (upper + blocks_select(copy, count, count / 2 - 1));
+}
+
+static double place_of(const struct judge_point *point, enum blocks_axis axis)
+{
+    return axis == BLOCKS_BY_TIME ? point->t_s : point->events;
+}
+
+/* Appends the block of the points [from, to). */
+static void append(const struct judge_point *points, size_t from, size_t to,
+                   enum blocks_axis axis, double *scratch,
+                   struct blocks *blocks)
+{
+    const size_t count = to - from;
+    const double per = 1.0 / (double)count;
+    const double x0 = place_of(&points[0], axis);
+    double x = 0.0;
+    double t_s = 0.0;
+    double events = 0.0;
+    for (size_t i = from; i < to; i++) {
+        x += place_of(&points[i], axis) - x0;
+        t_s += points[i].t_s;
+        events += points[i].events;
+        scratch[i - from] = points[i].value;
+    }
+    size_t k = blocks->count++;
+    blocks->x[k] = x * per;
+    blocks->t_s[k] = t_s * per;
+    blocks->events[k] = events * per;
+    blocks->y[k] = blocks_select(scratch, count,
+                                 (size_t)(TROUGH_QUANTILE * (double)count));
+}
+
+static void cut_into(const struct judge_point *points, size_t count,
+                     enum blocks_axis axis, size_t wanted, double *scratch,
+                     struct blocks *ret)
+{
+    const double x0 = place_of(&points[0], axis);
+    const double width = place_of(&points[count - 1], axis) - x0;
+    /* So that a point on a boundary stays on its side when the origin of the
+     * axis is moved and the last bits of its place change. */
+    const double slack = 1e-9;
+    size_t from = 0;
+
+    *ret = (struct blocks){0};
+    for (size_t k = 1; k <= wanted; k++) {
+        size_t to = from;
+        while (to < count &&
+               (k == wanted ||
+                (place_of(&points[to], axis) - x0) / width * (double)wanted +
+                        slack <
+                    (double)k)) {
+            to++;
+        }
+        if (to > from) {
+            append(points, from, to, axis, scratch, ret);
+        }
+        from = to;
+    }
+    const double first = ret->x[0];
+    ret->span = ret->x[ret->count - 1] - first;
+    for (size_t k = 0; k < ret->count && ret->span > 0.0; k++) {
+        ret->x[k] = (ret->x[k] - first) / ret->span;
+    }
+    ret->level = median(ret->y, ret->count);
+}
+
+/* How rough the troughs are, in a unit that does not depend on the number of
+ * blocks as long as the noise within a block averages out. */
+static double roughness(const struct blocks *blocks)
+{
+    if (blocks->count < 3) {
+        return INFINITY;
+    }
+    double sum = 0.0;
+    for (size_t k = 1; k + 1 < blocks->count; k++) {
+        sum += fabs(blocks->y[k + 1] - 2.0 * blocks->y[k] + blocks->y[k - 1]);
+    }
+    double count = (double)blocks->count;
+    return sum / (count - 2.0) / sqrt(count);
+}
+
+void blocks_cut(const struct judge_point *points, size_t count,
+                enum blocks_axis axis, double *scratch,
+                struct blocks *ret_blocks)
+{
+    size_t wanted = count / 3;
+    if (wanted > JUDGE_BLOCKS_MAX) {
+        wanted = JUDGE_BLOCKS_MAX;
+    }
+    *ret_blocks = (struct blocks){0};
+    if (wanted < 1 ||
+        !(place_of(&points[count - 1], axis) > place_of(&points[0], axis))) {
+        return;
+    }
+    cut_into(points, count, axis, wanted, scratch, ret_blocks);
+    double best = roughness(ret_blocks);
+    for (size_t i = 0; i < sizeof WIDER_COUNTS / sizeof *WIDER_COUNTS; i++) {
+        struct blocks wider;
+        if (WIDER_COUNTS[i] >= wanted) {
+            continue;
+        }
+        cut_into(points, count, axis, WIDER_COUNTS[i], scratch, &wider);
+        double rough = roughness(&wider);
+        if (WIDER_GAIN * rough < best) {
+            best = rough;
+            *ret_blocks = wider;
+        }
+    }
+}

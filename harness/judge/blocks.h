@@ -1,0 +1,37 @@
+/* blocks.h - the troughs of a series: one low value for each stretch of it.
+ *
+ * The axis (time, or churn events) is cut into blocks of equal width, empty
+ * ones are dropped, and the lowest decile of each block is its trough. Where
+ * the series is a sawtooth slower than a block, wider blocks are taken, until
+ * each holds a tooth. Pure.
+ */
+#ifndef PLATEAU_BLOCKS_H
+#define PLATEAU_BLOCKS_H
+
+#include "judge/judge.h"
+
+enum blocks_axis { BLOCKS_BY_TIME, BLOCKS_BY_EVENTS };
+
+struct blocks {
+    size_t count;
+    double x[JUDGE_BLOCKS_MAX];   /* mean place, scaled so that it spans 0..1 */
+    double y[JUDGE_BLOCKS_MAX];   /* trough */
+    double t_s[JUDGE_BLOCKS_MAX]; /* mean time */
+    double events[JUDGE_BLOCKS_MAX]; /* mean count of events */
+    double span;  /* what x = 0..1 is, in seconds or events */
+    double level; /* median trough */
+};
+
+/* Cuts |count| points (valid, and already without the start of the run) into
+ * at most min(48, count / 3) blocks. |scratch| holds |count| values. What
+ * comes out may have any number of blocks, 0 included: an axis that does not
+ * move has none. */
+void blocks_cut(const struct judge_point *points, size_t count,
+                enum blocks_axis axis, double *scratch,
+                struct blocks *ret_blocks);
+
+/* The value at place |rank| (from 0) of |count| > rank values in ascending
+ * order. Reorders |values|. O(count log rank). */
+double blocks_select(double *values, size_t count, size_t rank);
+
+#endif

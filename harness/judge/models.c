@@ -1,0 +1,468 @@
+#include "judge/models.h"
+
+#include "judge/ar1.h"
+#include "judge/dictionary.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHAPES = DICTIONARY_SHAPES_MAX, COLUMNS = SHAPES + 1 };
+
+static const double RHO_FIRST = 0.3;
+static const double EFFECTIVE_MIN = 3.0;
+static const double NU_MIN = 2.0;
+static const double DETERMINANT_MIN = 1e-4; /* of |g|^2 |h|^2 */
+static const double SHAPE_RESIDUE_MIN = 1e-9;
+static const double WEIGHT_MIN = 1e-8; /* of the largest */
+
+enum model_class {
+    CLASS_NONE,
+    CLASS_SMOOTH,
+    CLASS_HINGE,
+    CLASS_STEP,
+    CLASS_SMOOTH_STEP,
+    CLASS_HINGE_STEP,
+    CLASS_STEP_STEP,
+    CLASS_HINGE_HINGE,
+    CLASS_SMOOTH_SMOOTH,
+    CLASSES,
+};
+
+static const double CLASS_PRIOR[CLASSES] = {
+    [CLASS_NONE] = .70,          [CLASS_SMOOTH] = .12,
+    [CLASS_HINGE] = .03,         [CLASS_STEP] = .05,
+    [CLASS_SMOOTH_STEP] = .04,   [CLASS_HINGE_STEP] = .01,
+    [CLASS_STEP_STEP] = .02,     [CLASS_HINGE_HINGE] = .01,
+    [CLASS_SMOOTH_SMOOTH] = .02,
+};
+
+/* Which class a pair of families is; CLASSES where it is none. Dictionary
+ * order makes the first family the lower one. */
+static const enum model_class PAIR_CLASS[4][4] = {
+    [SHAPE_SMOOTH] = {CLASS_SMOOTH_SMOOTH, CLASSES, CLASSES, CLASS_SMOOTH_STEP},
+    [SHAPE_CAPPED] = {CLASSES, CLASSES, CLASSES, CLASS_SMOOTH_STEP},
+    [SHAPE_HINGE] = {CLASSES, CLASSES, CLASS_HINGE_HINGE, CLASS_HINGE_STEP},
+    [SHAPE_STEP] = {CLASSES, CLASSES, CLASSES, CLASS_STEP_STEP},
+};
+
+static const enum model_class SINGLE_CLASS[4] = {
+    [SHAPE_SMOOTH] = CLASS_SMOOTH,
+    [SHAPE_CAPPED] = CLASS_SMOOTH,
+    [SHAPE_HINGE] = CLASS_HINGE,
+    [SHAPE_STEP] = CLASS_STEP,
+};
+
+/* A model's shapes, the inverse of their 2 x 2 Gram matrix, and how it fits. */
+struct candidate {
+    enum model_class class;
+    size_t shapes;
+    size_t at[MODELS_SHAPES_MAX];
+    double inverse[3]; /* (1,1), (1,2), (2,2) */
+    double a[MODELS_SHAPES_MAX];
+    double sse;
+    double crit;
+};
+
+/* Columns 0..SHAPES-1 are the shapes off [1, x]; the last one is x off [1].
+ * gram is V'V and gram_r V'RV, with V the columns and R the correlation of
+ * the noise. */
+struct models_scratch {
+    struct dictionary dictionary;
+    size_t blocks;
+    double value[JUDGE_BLOCKS_MAX][COLUMNS];
+    double filtered[JUDGE_BLOCKS_MAX][COLUMNS]; /* R V */
+    double gram[COLUMNS][COLUMNS];
+    double gram_r[COLUMNS][COLUMNS];
+    double y[JUDGE_BLOCKS_MAX]; /* off [1, x] */
+    double y_dot[SHAPES];
+    double x_norm; /* |x off 1|^2 */
+    double y_slope;
+    double x_slope[SHAPES]; /* of each shape on x, before it was taken off */
+    bool is_usable[SHAPES];
+    size_t candidates;
+    size_t class_count[CLASSES];
+    struct candidate candidate[MODELS_MAX];
+};
+
+struct models_scratch *models_scratch_new(void)
+{
+    return malloc(sizeof(struct models_scratch));
+}
+
+void models_scratch_free(struct models_scratch *scratch)
+{
+    free(scratch);
+}
+
+/* Takes constant and x off every column and off y, and keeps the slopes. */
+static void take_off_line(const struct blocks *blocks, struct models_scratch *s)
+{
+    const size_t count = blocks->count;
+    const double per = 1.0 / (double)count;
+    double mean[COLUMNS] = {0};
+    double slope[COLUMNS] = {0};
+    double norm[COLUMNS] = {0};
+    double x_mean = 0.0;
+    double y_mean = 0.0;
+
+    for (size_t k = 0; k < count; k++) {
+        x_mean += blocks->x[k] * per;
+        y_mean += (blocks->y[k] - blocks->level) * per;
+        for (size_t j = 0; j < s->dictionary.count; j++) {
+            mean[j] += s->dictionary.value[k][j] * per;
+        }
+    }
+    s->x_norm = 0.0;
+    s->y_slope = 0.0;
+    for (size_t k = 0; k < count; k++) {
+        double x = blocks->x[k] - x_mean;
+        s->x_norm += x * x;
+        s->y_slope += x * (blocks->y[k] - blocks->level - y_mean);
+        for (size_t j = 0; j < s->dictionary.count; j++) {
+            double g = s->dictionary.value[k][j] - mean[j];
+            slope[j] += x * g;
+            norm[j] += g * g;
+        }
+    }
+    s->y_slope /= s->x_norm;
+    for (size_t j = 0; j < s->dictionary.count; j++) {
+        slope[j] /= s->x_norm;
+        s->x_slope[j] = slope[j];
+    }
+    memset(s->value, 0, sizeof s->value);
+    for (size_t k = 0; k < count; k++) {
+        double x = blocks->x[k] - x_mean;
+        s->y[k] = blocks->y[k] - blocks->level - y_mean - s->y_slope * x;
+        s->value[k][SHAPES] = x;
+        for (size_t j = 0; j < s->dictionary.count; j++) {
+            s->value[k][j] = s->dictionary.value[k][j] - mean[j] - slope[j] * x;
+        }
+    }
+    for (size_t j = 0; j < s->dictionary.count; j++) {
+        double left = 0.0;
+        for (size_t k = 0; k < count; k++) {
+            left += s->value[k][j] * s->value[k][j];
+        }
+        s->is_usable[j] = left > SHAPE_RESIDUE_MIN * norm[j] && left > 1e-18;
+    }
+}
+
+/* Summed block by block: the inner loop has no carried sum, so that the
+ * compiler may vectorise it without reordering arithmetic. */
+static void inner_products(double left[][COLUMNS], double right[][COLUMNS],
+                           size_t blocks, double ret[COLUMNS][COLUMNS])
+{
+    memset(ret, 0, sizeof(double[COLUMNS][COLUMNS]));
+    for (size_t k = 0; k < blocks; k++) {
+        for (size_t i = 0; i < COLUMNS; i++) {
+            const double factor = left[k][i];
+            const double *restrict row = right[k];
+            double *restrict out = ret[i];
+            if (factor == 0.0) {
+                continue;
+            }
+            for (size_t j = i; j < COLUMNS; j++) {
+                out[j] += factor * row[j];
+            }
+        }
+    }
+}
+
+/* filtered = R value, R_ij = rho^|i-j|, by one recursion down and one up. */
+static void correlate(struct models_scratch *s, double rho)
+{
+    const size_t count = s->blocks;
+    double carry[COLUMNS] = {0};
+
+    memcpy(s->filtered[0], s->value[0], sizeof s->filtered[0]);
+    for (size_t k = 1; k < count; k++) {
+        for (size_t j = 0; j < COLUMNS; j++) {
+            s->filtered[k][j] = s->value[k][j] + rho * s->filtered[k - 1][j];
+        }
+    }
+    for (size_t k = count - 1; k-- > 0;) {
+        for (size_t j = 0; j < COLUMNS; j++) {
+            carry[j] = rho * (carry[j] + s->value[k + 1][j]);
+            s->filtered[k][j] += carry[j];
+        }
+    }
+    inner_products(s->value, s->filtered, count, s->gram_r);
+}
+
+static void add_candidate(struct models_scratch *s, const struct candidate *c)
+{
+    assert(s->candidates < MODELS_MAX);
+    s->class_count[c->class]++;
+    s->candidate[s->candidates++] = *c;
+}
+
+static void add_single(struct models_scratch *s, size_t i, double sse,
+                       double floor)
+{
+    const double inverse = 1.0 / s->gram[i][i];
+    const double a = s->y_dot[i] * inverse;
+    add_candidate(s, &(struct candidate){
+                         .class = SINGLE_CLASS[s->dictionary.family[i]],
+                         .shapes = 1,
+                         .at = {i, 0},
+                         .inverse = {inverse, 0.0, 0.0},
+                         .a = {a, 0.0},
+                         .sse = fmax(0.0, sse - a * s->y_dot[i]) + floor,
+                     });
+}
+
+static void add_pair(struct models_scratch *s, size_t i, size_t j, double sse,
+                     double floor)
+{
+    const struct dictionary *d = &s->dictionary;
+    const enum model_class class = PAIR_CLASS[d->family[i]][d->family[j]];
+    if (class == CLASSES ||
+        (class == CLASS_STEP_STEP && d->step_at[j] - d->step_at[i] < 2)) {
+        return;
+    }
+    const double gg = s->gram[i][i];
+    const double gh = s->gram[i][j];
+    const double hh = s->gram[j][j];
+    const double determinant = gg * hh - gh * gh;
+    if (determinant < DETERMINANT_MIN * gg * hh) {
+        return;
+    }
+    const double per = 1.0 / determinant;
+    const double ai = (hh * s->y_dot[i] - gh * s->y_dot[j]) * per;
+    const double aj = (gg * s->y_dot[j] - gh * s->y_dot[i]) * per;
+    const double explained = ai * s->y_dot[i] + aj * s->y_dot[j];
+    add_candidate(s, &(struct candidate){
+                         .class = class,
+                         .shapes = 2,
+                         .at = {i, j},
+                         .inverse = {hh * per, -gh * per, gg * per},
+                         .a = {ai, aj},
+                         .sse = fmax(0.0, sse - explained) + floor,
+                     });
+}
+
+/* Every model of the dictionary, with its fit. |floor| is what the quantum
+ * adds to every sum of squares: rounding to it has that variance, and ties
+ * would otherwise look like certainty. */
+static void enumerate(struct models_scratch *s, double floor)
+{
+    double sse = 0.0;
+    for (size_t k = 0; k < s->blocks; k++) {
+        sse += s->y[k] * s->y[k];
+    }
+    for (size_t j = 0; j < s->dictionary.count; j++) {
+        s->y_dot[j] = 0.0;
+        for (size_t k = 0; k < s->blocks; k++) {
+            s->y_dot[j] += s->value[k][j] * s->y[k];
+        }
+    }
+    s->candidates = 0;
+    memset(s->class_count, 0, sizeof s->class_count);
+    add_candidate(s,
+                  &(struct candidate){.class = CLASS_NONE, .sse = sse + floor});
+    for (size_t i = 0; i < s->dictionary.count; i++) {
+        if (!s->is_usable[i]) {
+            continue;
+        }
+        add_single(s, i, sse, floor);
+        for (size_t j = i + 1; j < s->dictionary.count; j++) {
+            if (s->is_usable[j]) {
+                add_pair(s, i, j, sse, floor);
+            }
+        }
+    }
+}
+
+/* Schwarz's criterion with the class priors, for noise of correlation |rho|.
+ * Returns the index of the best model. */
+static size_t weigh(struct models_scratch *s, double rho)
+{
+    const double count = (double)s->blocks;
+    const double effective =
+        fmax(EFFECTIVE_MIN, count * (1.0 - rho) / (1.0 + rho));
+    double class_cost[CLASSES];
+    size_t best = 0;
+
+    for (size_t c = 0; c < CLASSES; c++) {
+        double of_each = CLASS_PRIOR[c] / fmax(1.0, (double)s->class_count[c]);
+        class_cost[c] = -2.0 * log(of_each);
+    }
+    for (size_t i = 0; i < s->candidates; i++) {
+        struct candidate *c = &s->candidate[i];
+        c->crit = effective * log(c->sse / count) +
+                  (double)(2 + c->shapes) * log(effective) +
+                  class_cost[c->class];
+        if (c->crit < s->candidate[best].crit) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static void basis_of(const struct models_scratch *s, const struct candidate *c,
+                     struct ar1_basis *ret)
+{
+    const double count = (double)s->blocks;
+    *ret = (struct ar1_basis){.count = s->blocks, .rank = 2 + c->shapes};
+    for (size_t k = 0; k < s->blocks; k++) {
+        ret->column[0][k] = 1.0 / sqrt(count);
+        ret->column[1][k] = s->value[k][SHAPES] / sqrt(s->x_norm);
+        if (c->shapes > 0) {
+            size_t i = c->at[0];
+            ret->column[2][k] = s->value[k][i] / sqrt(s->gram[i][i]);
+        }
+    }
+    if (c->shapes < 2) {
+        return;
+    }
+    const size_t i = c->at[0];
+    const size_t j = c->at[1];
+    const double along = s->gram[i][j] / s->gram[i][i];
+    const double norm = s->gram[j][j] - along * s->gram[i][j];
+    for (size_t k = 0; k < s->blocks; k++) {
+        ret->column[3][k] =
+            (s->value[k][j] - along * s->value[k][i]) / sqrt(norm);
+    }
+}
+
+/* The correlation of the noise, from the residuals of model |c|. */
+static double estimate_rho(const struct models_scratch *s,
+                           const struct candidate *c)
+{
+    double lag = 0.0;
+    double sum = 0.0;
+    double before = 0.0;
+    for (size_t k = 0; k < s->blocks; k++) {
+        double e = s->y[k];
+        for (size_t j = 0; j < c->shapes; j++) {
+            e -= c->a[j] * s->value[k][c->at[j]];
+        }
+        lag += e * before;
+        sum += e * e;
+        before = e;
+    }
+    if (!(sum > 0.0)) {
+        return 0.0;
+    }
+    struct ar1_basis basis;
+    basis_of(s, c, &basis);
+    return ar1_rho_from_lag1(&basis, lag / sum);
+}
+
+/* w'Rw for w = x / |x|^2 + sum_j c_j v_j. */
+static double variance_factor(const struct models_scratch *s,
+                              const struct candidate *m, const double *c)
+{
+    double sum = s->gram_r[SHAPES][SHAPES] / (s->x_norm * s->x_norm);
+    for (size_t i = 0; i < m->shapes; i++) {
+        sum += 2.0 * c[i] * s->gram_r[m->at[i]][SHAPES] / s->x_norm;
+        sum += c[i] * c[i] * s->gram_r[m->at[i]][m->at[i]];
+    }
+    if (m->shapes == 2) {
+        sum += 2.0 * c[0] * c[1] * s->gram_r[m->at[0]][m->at[1]];
+    }
+    return fmax(0.0, sum);
+}
+
+/* tr(Q'RQ) of the model beyond that of [1, x]. */
+static double trace_of(const struct models_scratch *s,
+                       const struct candidate *m)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < m->shapes; i++) {
+        sum += m->inverse[2 * i] * s->gram_r[m->at[i]][m->at[i]];
+    }
+    if (m->shapes == 2) {
+        sum += 2.0 * m->inverse[1] * s->gram_r[m->at[0]][m->at[1]];
+    }
+    return sum;
+}
+
+/* |trace_line| is tr(Q'RQ) of [1, x]. The slope of a model is that of y less
+ * what its shapes contribute; as a sum over troughs its weights are w = x /
+ * |x|^2 + G^-1 (effects) v, and its variance sigma^2 w'Rw. */
+static void slopes_of(const struct models_scratch *s, const struct candidate *m,
+                      double trace_line, struct model_slopes *ret)
+{
+    double b_effect[MODELS_SHAPES_MAX] = {0};
+    double s_effect[MODELS_SHAPES_MAX] = {0};
+    double b_weight[MODELS_SHAPES_MAX];
+    double s_weight[MODELS_SHAPES_MAX];
+
+    ret->shapes = m->shapes;
+    ret->b = s->y_slope;
+    ret->s = s->y_slope;
+    for (size_t i = 0; i < m->shapes; i++) {
+        b_effect[i] = -s->x_slope[m->at[i]];
+        s_effect[i] = b_effect[i] + s->dictionary.terminal[m->at[i]];
+        ret->b += m->a[i] * b_effect[i];
+        ret->s += m->a[i] * s_effect[i];
+    }
+    for (size_t i = 0; i < MODELS_SHAPES_MAX; i++) {
+        b_weight[i] =
+            m->inverse[i] * b_effect[0] + m->inverse[i + 1] * b_effect[1];
+        s_weight[i] =
+            m->inverse[i] * s_effect[0] + m->inverse[i + 1] * s_effect[1];
+    }
+    const double left = (double)s->blocks - trace_line - trace_of(s, m);
+    const double variance = m->sse / fmax(left, 1e-3);
+    ret->b_se = sqrt(variance * variance_factor(s, m, b_weight));
+    ret->s_se = sqrt(variance * variance_factor(s, m, s_weight));
+}
+
+static double trace_of_line(const struct models_scratch *s, double rho)
+{
+    double ones = 1.0; /* 1'R1 / K */
+    double power = 1.0;
+    for (size_t d = 1; d < s->blocks; d++) {
+        power *= rho;
+        ones += 2.0 * power * (double)(s->blocks - d) / (double)s->blocks;
+    }
+    return ones + s->gram_r[SHAPES][SHAPES] / s->x_norm;
+}
+
+void models_fit(const struct blocks *blocks, double quantum,
+                struct models_scratch *scratch, struct models *ret_models)
+{
+    struct models_scratch *s = scratch;
+    const double count = (double)blocks->count;
+
+    assert(blocks->count >= MODELS_BLOCKS_MIN && quantum > 0.0);
+    s->blocks = blocks->count;
+    dictionary_build(blocks->x, blocks->count, &s->dictionary);
+    take_off_line(blocks, s);
+    inner_products(s->value, s->value, s->blocks, s->gram);
+    enumerate(s, count * quantum * quantum / 12.0);
+
+    size_t best = weigh(s, RHO_FIRST);
+    const double rho = estimate_rho(s, &s->candidate[best]);
+    best = weigh(s, rho);
+    correlate(s, rho);
+
+    const double trace_line = trace_of_line(s, rho);
+    const double squared = rho * rho;
+    double total = 0.0;
+    ret_models->count = 0;
+    ret_models->rho = rho;
+    for (size_t i = 0; i < s->candidates; i++) {
+        const struct candidate *c = &s->candidate[i];
+        double weight = exp(0.5 * (s->candidate[best].crit - c->crit));
+        if (weight < WEIGHT_MIN) {
+            continue;
+        }
+        struct model_slopes *m = &ret_models->model[ret_models->count++];
+        slopes_of(s, c, trace_line, m);
+        m->weight = weight;
+        total += weight;
+    }
+    for (size_t i = 0; i < ret_models->count; i++) {
+        ret_models->model[i].weight /= total;
+    }
+    for (size_t shapes = 0; shapes <= MODELS_SHAPES_MAX; shapes++) {
+        double free_count = count - 2.0 - (double)shapes;
+        double nu = free_count * (1.0 - squared) / (1.0 + squared);
+        student_t_table_init(&ret_models->t[shapes], fmax(NU_MIN, nu));
+    }
+}
