@@ -3,8 +3,8 @@
  * scenario_load() gives a scenario that has been checked in full: every key
  * known, every type right, every value in range, every role sensible; what
  * follows may rely on it. The keys, their types, ranges, defaults and units
- * are one table in scenario.c, from which the schema, the checks and the
- * reference (scenario_print_reference) follow.
+ * are one table in keys.c, from which the schema, the checks, the defaults and
+ * the reference (scenario_print_reference) follow.
  *
  * All strings belong to the scenario and live until scenario_free().
  */
@@ -23,6 +23,8 @@ enum {
     SCENARIO_COMMAND_WORDS_MAX = 64,
     SCENARIO_ENVIRONMENT_MAX = 64,
     SCENARIO_HEALTH_MAX = 32,
+    SCENARIO_FILE_MAX_BYTES = 1 << 20,
+    SCENARIO_PLACEHOLDERS = 12,
 };
 
 enum role_kind {
@@ -67,9 +69,10 @@ struct scenario_role {
  * INVALID. It binds every observer whose page has an entry of that name; a
  * run in which no observer has it is INVALID as well. */
 struct scenario_health {
-    char *name;            /* a tally entry: gauge, counter or pair */
-    double at_least;       /* in 90 % of the samples; -INFINITY: not asked */
-    double grows_at_least; /* counters: by the run's end; -INFINITY: not asked */
+    char *name;      /* a tally entry: gauge, counter or pair */
+    double at_least; /* in 90 % of the samples; -INFINITY: not asked */
+    double
+        grows_at_least; /* counters: by the run's end; -INFINITY: not asked */
 };
 
 struct scenario {
@@ -94,16 +97,27 @@ struct scenario {
     uint32_t health_count;
 };
 
+/* What "{name}" in a word of a command or an environment can stand for; see
+ * placeholder.h. */
+struct scenario_placeholder {
+    const char *name;
+    const char *about;
+};
+extern const struct scenario_placeholder
+    scenario_placeholders[SCENARIO_PLACEHOLDERS];
+
 /* Reads |path|. 0 and *ret_scenario, which the caller owns; or -errno and
  * |err|: -EINVAL when the scenario is wrong (file, line, what would be right),
- * anything else when the file cannot be read. */
+ * anything else when the file cannot be read: -ENOENT, -EACCES, -EISDIR,
+ * -EFBIG beyond SCENARIO_FILE_MAX_BYTES, -ENOMEM ... */
 int scenario_load(const char *path, struct scenario **ret_scenario,
                   struct err *err);
 
 /* Accepts NULL. */
 void scenario_free(struct scenario *scenario);
 
-/* Prints every key: type, range, default, unit, what it is for. */
+/* Prints every key (type, range, default, unit, what it is for) and every
+ * placeholder. */
 void scenario_print_reference(FILE *stream);
 
 #endif
