@@ -1,0 +1,56 @@
+#include "heap_jemalloc.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include <jemalloc/jemalloc.h>
+
+/* One arena: the node has one thread. Dirty pages go back after a second, so
+ * that private memory follows what is allocated (jemalloc(3), TUNING). */
+const char *malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
+
+static const struct {
+    const char *gauge;
+    const char *control;
+} figures[HEAP_FIGURES_COUNT] = {
+    {"heap/allocated", "stats.allocated"}, {"heap/active", "stats.active"},
+    {"heap/metadata", "stats.metadata"},   {"heap/resident", "stats.resident"},
+    {"heap/mapped", "stats.mapped"},       {"heap/retained", "stats.retained"},
+};
+
+void heap_open(struct heap *heap, struct plateau_tally *tally)
+{
+    bool has_stats = false;
+    size_t size = sizeof has_stats;
+    size_t depth = 1;
+    if (mallctl("config.stats", &has_stats, &size, NULL, 0) != 0 ||
+        !has_stats || mallctlnametomib("epoch", heap->epoch_mib, &depth) != 0) {
+        return;
+    }
+    for (int i = 0; i < HEAP_FIGURES_COUNT; i++) {
+        depth = HEAP_MIB_DEPTH;
+        if (mallctlnametomib(figures[i].control, heap->mibs[i], &depth) != 0) {
+            return;
+        }
+        heap->entries[i] = plateau_tally_gauge(tally, figures[i].gauge, "B");
+    }
+    heap->is_open = 1;
+}
+
+void heap_publish(const struct heap *heap)
+{
+    if (!heap->is_open) {
+        return;
+    }
+    uint64_t epoch = 1;
+    size_t size = sizeof epoch;
+    (void)mallctlbymib(heap->epoch_mib, 1, &epoch, &size, &epoch, sizeof epoch);
+    for (int i = 0; i < HEAP_FIGURES_COUNT; i++) {
+        size_t bytes = 0;
+        size = sizeof bytes;
+        if (mallctlbymib(heap->mibs[i], HEAP_MIB_DEPTH, &bytes, &size, NULL,
+                         0) == 0) {
+            plateau_tally_set(heap->entries[i], bytes);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+/* heap_jemalloc.h - the allocator's own figures, published in the tally page.
+ *
+ * What jemalloc(3) calls stats.allocated, active, metadata, resident, mapped
+ * and retained, as gauges "heap/allocated" ... in bytes. `allocated` counts
+ * what the program asked for and has not freed: it has neither the page ties
+ * nor the ratchets of resident memory. One reading costs about 6 us.
+ *
+ * The one file that knows jemalloc. It does not allocate.
+ */
+#ifndef MESHNODE_HEAP_JEMALLOC_H
+#define MESHNODE_HEAP_JEMALLOC_H
+
+#include "plateau_tally.h"
+
+enum { HEAP_FIGURES_COUNT = 6, HEAP_MIB_DEPTH = 2 };
+
+/* Zeroes before heap_open(). */
+struct heap {
+    struct plateau_tally_entry *entries[HEAP_FIGURES_COUNT];
+    size_t mibs[HEAP_FIGURES_COUNT][HEAP_MIB_DEPTH];
+    size_t epoch_mib[1];
+    int is_open;
+};
+
+/* Declares the gauges. Where the allocator keeps no statistics it declares
+ * nothing, and heap_publish() does nothing. */
+void heap_open(struct heap *heap, struct plateau_tally *tally);
+
+/* Reads all figures at one epoch and publishes them. */
+void heap_publish(const struct heap *heap);
+
+#endif

@@ -1,0 +1,344 @@
+/* meshnode: one node of a QUIC mesh. Reads the options, runs the node until a
+ * signal, leaves. */
+#include "contact.h"
+#include "defects.h"
+#include "node.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* sysexits.h */
+enum { EXIT_BAD_USAGE = 64, EXIT_NO_SERVICE = 69, EXIT_OWN_FAULT = 70 };
+
+enum option_kind { OPTION_NUMBER, OPTION_OTHER };
+
+enum option_key {
+    KEY_LISTEN = 256,
+    KEY_PEERS,
+    KEY_DEFECT,
+    KEY_SET,
+    KEY_LIST_DEFECTS,
+    KEY_LIST_PARAMS,
+    KEY_HELP,
+    KEY_NUMBERS, /* from here on: rows of numbers[] */
+};
+
+struct numbers {
+    int64_t ready_fd, seed, publish_ms, payload_bytes;
+    int64_t idle_timeout_ms, keep_alive_ms, handshake_timeout_ms;
+};
+
+static const struct {
+    const char *name;
+    size_t offset;
+    int64_t low, high, fallback;
+    const char *prose;
+} numbers_table[] = {
+    {"ready-fd", offsetof(struct numbers, ready_fd), -1, 1 << 20, -1,
+     "write 'ready CONTACT' there once joined"},
+    {"seed", offsetof(struct numbers, seed), 0, INT64_MAX, 1,
+     "of every random choice but keys"},
+    {"publish-ms", offsetof(struct numbers, publish_ms), 0, 3600000, 500,
+     "broadcast a message so often; 0: never"},
+    {"payload-bytes", offsetof(struct numbers, payload_bytes),
+     NODE_PAYLOAD_BYTES_MIN, WIRE_PAYLOAD_MAX, 128, "size of these messages"},
+    {"idle-timeout-ms", offsetof(struct numbers, idle_timeout_ms), 50, 3600000,
+     2000, "a peer that is silent for so long is lost"},
+    {"keep-alive-ms", offsetof(struct numbers, keep_alive_ms), 0, 3600000, 500,
+     "ping a peer after so long a silence; 0: never"},
+    {"handshake-timeout-ms", offsetof(struct numbers, handshake_timeout_ms), 50,
+     600000, 1000, "give up a dial after so long"},
+};
+enum { NUMBERS_COUNT = sizeof numbers_table / sizeof numbers_table[0] };
+
+static void print_help(void)
+{
+    (void)printf(
+        "Usage: meshnode [OPTION...]\n"
+        "A node of a QUIC mesh: HyParView membership, Plumtree broadcast.\n"
+        "Runs until SIGTERM or SIGINT (leaves the mesh) or SIGKILL (does "
+        "not).\n\n"
+        "  --listen ADDR:PORT          UDP address (default 127.0.0.1:0, any "
+        "free port)\n"
+        "  --peers CONTACT[,...]       join through these; a contact is\n"
+        "                              ADDR:PORT or ADDR:PORT/ID\n"
+        "  --defect NAME[,...]         carry these bugs; see --list-defects\n"
+        "  --set NAME=VALUE            a protocol parameter; see "
+        "--list-params\n");
+    for (size_t i = 0; i < NUMBERS_COUNT; i++) {
+        int width = (int)strlen(numbers_table[i].name);
+        (void)printf("  --%s N%*s%s (default %lld)\n", numbers_table[i].name,
+                     24 - width, "", numbers_table[i].prose,
+                     (long long)numbers_table[i].fallback);
+    }
+    (void)printf("  --list-defects              print the defects and exit\n"
+                 "  --list-params               print the parameters and "
+                 "exit\n"
+                 "  --help                      print this and exit\n\n"
+                 "Exit status: 0 left the mesh, 64 bad usage, 69 cannot "
+                 "listen, 70 own fault.\n");
+}
+
+static void print_params(const char *module, const struct param *table,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)printf("%s.%s = %lld %s (%lld to %lld)\n    %s\n", module,
+                     table[i].name, (long long)table[i].fallback, table[i].unit,
+                     (long long)table[i].low, (long long)table[i].high,
+                     table[i].prose);
+    }
+}
+
+static int complain(const char *what, const char *value, const char *right)
+{
+    (void)fprintf(stderr, "meshnode: %s '%s': %s\n", what, value, right);
+    return -EINVAL;
+}
+
+static int parse_number(const char *text, int64_t low, int64_t high,
+                        int64_t *ret_value)
+{
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < low ||
+        value > high) {
+        return -EINVAL;
+    }
+    *ret_value = value;
+    return 0;
+}
+
+/* "hyparview.active_max=5" */
+static int set_param(const char *text, struct node_config *config)
+{
+    const struct {
+        const char *prefix;
+        const struct param *table;
+        size_t count;
+        void *params;
+    } modules[] = {
+        {"hyparview.", hyparview_param_table, hyparview_param_count,
+         &config->hyparview},
+        {"plumtree.", plumtree_param_table, plumtree_param_count,
+         &config->plumtree},
+    };
+    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
+        size_t size = strlen(modules[i].prefix);
+        const char *equals = strchr(text, '=');
+        if (equals == NULL || strncmp(text, modules[i].prefix, size) != 0) {
+            continue;
+        }
+        char name[64];
+        (void)snprintf(name, sizeof name, "%.*s",
+                       (int)(equals - text) - (int)size, text + size);
+        const struct param *row =
+            param_find(modules[i].table, modules[i].count, name);
+        int64_t value;
+        if (row == NULL) {
+            break;
+        }
+        if (parse_number(equals + 1, row->low, row->high, &value) != 0) {
+            return complain("--set", text, "out of range; see --list-params");
+        }
+        *param_field(row, modules[i].params) = value;
+        return 0;
+    }
+    return complain("--set", text, "no such parameter; see --list-params");
+}
+
+static int apply_other(int key, const char *value, struct node_config *config)
+{
+    struct peer_contact contact;
+    char unknown[64];
+    int result;
+    switch (key) {
+    case KEY_LISTEN:
+        if (contact_parse(value, strlen(value), &contact) != 0) {
+            return complain("--listen", value, "should be ADDR:PORT");
+        }
+        config->listen = contact.addr;
+        return 0;
+    case KEY_PEERS:
+        result = contact_parse_list(value, config->contacts, NODE_CONTACTS_MAX,
+                                    &config->contacts_count);
+        if (result != 0) {
+            return complain("--peers", value,
+                            result == -E2BIG
+                                ? "too many, 16 at most"
+                                : "should be ADDR:PORT[/ID][,...]");
+        }
+        return 0;
+    case KEY_DEFECT:
+        if (defects_parse(value, &config->defects, unknown) != 0) {
+            return complain("--defect", unknown,
+                            "no such defect; see --list-defects");
+        }
+        return 0;
+    case KEY_SET:
+        return set_param(value, config);
+    default:
+        return -EINVAL;
+    }
+}
+
+/* The long options: the fixed ones, then one for each row of numbers. */
+static void make_options(struct option *options)
+{
+    static const struct option fixed[] = {
+        {"listen", required_argument, NULL, KEY_LISTEN},
+        {"peers", required_argument, NULL, KEY_PEERS},
+        {"defect", required_argument, NULL, KEY_DEFECT},
+        {"set", required_argument, NULL, KEY_SET},
+        {"list-defects", no_argument, NULL, KEY_LIST_DEFECTS},
+        {"list-params", no_argument, NULL, KEY_LIST_PARAMS},
+        {"help", no_argument, NULL, KEY_HELP},
+    };
+    size_t count = sizeof fixed / sizeof fixed[0];
+    memcpy(options, fixed, sizeof fixed);
+    for (size_t i = 0; i < NUMBERS_COUNT; i++) {
+        options[count + i] =
+            (struct option){numbers_table[i].name, required_argument, NULL,
+                            KEY_NUMBERS + (int)i};
+    }
+    options[count + NUMBERS_COUNT] = (struct option){0};
+}
+
+/* Prints what was asked for and exits, if it was one of those. */
+static void print_and_exit(int key)
+{
+    if (key == KEY_HELP) {
+        print_help();
+    } else if (key == KEY_LIST_DEFECTS) {
+        defects_print(stdout);
+    } else if (key == KEY_LIST_PARAMS) {
+        print_params("hyparview", hyparview_param_table, hyparview_param_count);
+        print_params("plumtree", plumtree_param_table, plumtree_param_count);
+    } else {
+        return;
+    }
+    exit(EXIT_SUCCESS);
+}
+
+static int64_t *number_field(struct numbers *numbers, size_t row)
+{
+    return (int64_t *)(void *)((char *)numbers + numbers_table[row].offset);
+}
+
+static int parse_arguments(int argc, char **argv, struct numbers *numbers,
+                           struct node_config *config)
+{
+    struct option options[32];
+    int key;
+    make_options(options);
+    while ((key = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        print_and_exit(key);
+        if (key < KEY_NUMBERS) {
+            if (apply_other(key, optarg, config) != 0) {
+                return -EINVAL;
+            }
+            continue;
+        }
+        size_t row = (size_t)(key - KEY_NUMBERS);
+        if (parse_number(optarg, numbers_table[row].low,
+                         numbers_table[row].high,
+                         number_field(numbers, row)) != 0) {
+            (void)fprintf(stderr,
+                          "meshnode: --%s '%s': should be %lld to %lld\n",
+                          numbers_table[row].name, optarg,
+                          (long long)numbers_table[row].low,
+                          (long long)numbers_table[row].high);
+            return -EINVAL;
+        }
+    }
+    return optind == argc ? 0
+                          : complain("argument", argv[optind], "not expected");
+}
+
+static int read_config(int argc, char **argv, struct node_config *config)
+{
+    struct numbers numbers;
+    for (size_t i = 0; i < NUMBERS_COUNT; i++) {
+        *number_field(&numbers, i) = numbers_table[i].fallback;
+    }
+    *config = (struct node_config){
+        .listen = {.family = PEER_ADDR_IP4, .ip = {127, 0, 0, 1}},
+    };
+    hyparview_params_default(&config->hyparview);
+    plumtree_params_default(&config->plumtree);
+    int result = parse_arguments(argc, argv, &numbers, config);
+    if (result != 0) {
+        return result;
+    }
+    config->ready_fd = (int)numbers.ready_fd;
+    if (config->ready_fd >= 0 &&
+        fcntl(config->ready_fd, F_SETFD, FD_CLOEXEC) < 0) {
+        return complain("--ready-fd", strerror(errno), "not open");
+    }
+    config->seed = (uint64_t)numbers.seed;
+    config->publish_interval_ns = numbers.publish_ms * 1000000;
+    config->payload_bytes = (size_t)numbers.payload_bytes;
+    config->transport = (struct transport_params){
+        .idle_timeout_ns = numbers.idle_timeout_ms * 1000000,
+        .keep_alive_ns = numbers.keep_alive_ms * 1000000,
+        .handshake_timeout_ns = numbers.handshake_timeout_ms * 1000000,
+    };
+    return 0;
+}
+
+static void on_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    node_leave(watcher->data);
+}
+
+static int run(struct ev_loop *loop, const struct node_config *config)
+{
+    struct node *node = NULL;
+    int result = node_new(loop, config, &node);
+    if (result != 0) {
+        char contact[CONTACT_TEXT_SIZE];
+        struct peer_contact listen = {.addr = config->listen};
+        (void)fprintf(stderr, "meshnode: cannot listen on udp %s: %s\n",
+                      contact_format(&listen, contact), strerror(-result));
+        return EXIT_NO_SERVICE;
+    }
+    ev_signal terminate, interrupt;
+    ev_signal_init(&terminate, on_signal, SIGTERM);
+    ev_signal_init(&interrupt, on_signal, SIGINT);
+    terminate.data = node;
+    interrupt.data = node;
+    ev_signal_start(loop, &terminate);
+    ev_signal_start(loop, &interrupt);
+    ev_run(loop, 0);
+    node_free(node);
+    ev_signal_stop(loop, &terminate);
+    ev_signal_stop(loop, &interrupt);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    static struct node_config config;
+    if (read_config(argc, argv, &config) != 0) {
+        (void)fprintf(stderr, "Try 'meshnode --help'.\n");
+        return EXIT_BAD_USAGE;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+    if (loop == NULL) {
+        (void)fprintf(stderr, "meshnode: no event loop\n");
+        return EXIT_OWN_FAULT;
+    }
+    int status = run(loop, &config);
+    ev_loop_destroy(loop);
+    return status;
+}
