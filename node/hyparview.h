@@ -26,11 +26,13 @@
  * disconnect. close(peer) says that this side has no more need of the
  * connection: flush what is queued (the last message may be a DISCONNECT or a
  * SHUFFLE_REPLY that must arrive), then close in good order. After that a new
- * send dials anew. close is called for: an active peer that was dropped or
- * that dropped us, a refused or timed-out request of ours, and a shuffle reply
- * to a peer that is not active. The side that refuses a request does not
- * close; the one that asked does. Besides, any connection that
- * hyparview_needs() denies may be closed once it has been idle for a moment.
+ * send dials anew, and what still arrives on the closing connection is best
+ * ignored: the other side learns of its end. close is called for: an active
+ * peer that was dropped or that dropped us, a refused or timed-out request of
+ * ours, and a shuffle reply to a peer that is not active. The side that refuses
+ * a request does not close; the one that asked does. Besides, any connection
+ * that hyparview_needs() denies may be closed once it has been idle for a
+ * moment.
  *
  * The operations must not call back into the same instance: a dial that fails
  * at once is reported after the call has returned.
@@ -139,8 +141,8 @@ struct hyparview {
     struct peer_contact self;
     struct peer_contact active[HYPARVIEW_ACTIVE_MAX];
     struct hyparview_request requests[HYPARVIEW_REQUESTS_MAX];
-    struct hyparview_passive *passive; /* the one block; the two below in it */
-    struct hyparview_failed *failed;
+    struct hyparview_failed *failed; /* the one block, with the two below */
+    struct hyparview_passive *passive;
     struct peer_contact *contacts;
     uint16_t active_count;
     uint16_t requests_count;

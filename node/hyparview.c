@@ -1,0 +1,984 @@
+/* HyParView, after J. Leitao, J. Pereira and L. Rodrigues, "HyParView: a
+ * membership protocol for reliable gossip-based broadcast", DSN 2007:
+ * algorithm 1 (join), section 4.3 (active view), 4.4 (passive view) and 4.5
+ * (view update).
+ *
+ * Happy path: JOIN to a contact, which takes us in at once and sends our name
+ * on random walks; where a walk ends, that node asks us with a NEIGHBOR of
+ * high priority. Every so often a SHUFFLE walks off with a sample of our views
+ * and a sample of another node's comes straight back.
+ *
+ * Failure modes: a neighbour that is lost or drops us is replaced from the
+ * passive view, several candidates at a time, the next one as soon as one
+ * fails; a request without reply times out; an isolated node goes back to its
+ * first contacts.
+ *
+ * A link is in both views or will be in neither. The paper has the side that
+ * decides add the other at once; here the one that asks adds it when the
+ * acceptance arrives, and three rules keep the ends in step on an ordered
+ * connection. (1) A reply counts only if its nonce is that of the request
+ * under way. (2) An acceptance that nobody waits for any more is answered by
+ * DISCONNECT. (3) So is traffic that only a neighbour sends, from a peer that
+ * is none. As each node's last word on a link is the last that arrives, the
+ * two can differ only while a message is under way.
+ */
+#include "hyparview.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define MS_NS INT64_C(1000000)
+#define SECOND_NS INT64_C(1000000000)
+#define HOUR_NS (3600 * SECOND_NS)
+
+/* Why a passive peer went out last: those sent in an exchange are the first
+ * to make room for those that come back (section 4.5). */
+enum { SENT_IN_SHUFFLE = 1, SENT_IN_REPLY = 2 };
+
+struct hyparview_passive {
+    struct peer_contact contact;
+    uint8_t sent;
+    bool is_tried; /* in this round of promotion */
+};
+
+/* Ours: a peer that was found dead, by hash. */
+struct hyparview_failed {
+    uint64_t hash;
+    int64_t until_ns;
+};
+
+#define ROW(field, low, high, fallback, unit, prose)                           \
+    {                                                                          \
+#field, offsetof(struct hyparview_params, field), low, high, fallback, \
+            unit, prose                                                        \
+    }
+
+const struct param hyparview_param_table[] = {
+    ROW(active_max, 1, HYPARVIEW_ACTIVE_MAX, 5, "count",
+        "neighbours: the active view"),
+    ROW(passive_max, 1, 1024, 30, "count",
+        "peers kept in reserve: the passive view"),
+    ROW(active_walk_ttl, 1, WIRE_TTL_MAX, 6, "hops",
+        "length of a joiner's random walk (ARWL)"),
+    ROW(passive_walk_ttl, 0, WIRE_TTL_MAX, 3, "hops",
+        "hops left where the joiner enters a passive view (PRWL)"),
+    ROW(shuffle_active_count, 0, 7, 3, "count",
+        "neighbours named in a shuffle (ka)"),
+    ROW(shuffle_passive_count, 0, 8, 4, "count",
+        "passive peers named in a shuffle (kp)"),
+    ROW(shuffle_ttl, 1, WIRE_TTL_MAX, 6, "hops",
+        "length of a shuffle's random walk"),
+    ROW(shuffle_period_ns, 10 * MS_NS, HOUR_NS, 10 * SECOND_NS, "ns",
+        "between shuffles, give or take a tenth"),
+    ROW(request_timeout_ns, MS_NS, HOUR_NS, 2 * SECOND_NS, "ns",
+        "a join or neighbour request without reply has failed, dial included"),
+    ROW(promotion_tries, 1, 1024, 6, "count",
+        "refusals after which promotion pauses, with a neighbour left"),
+    ROW(retry_min_ns, MS_NS, HOUR_NS, 200 * MS_NS, "ns",
+        "first pause before promotion or joining is tried again; doubles"),
+    ROW(retry_max_ns, MS_NS, HOUR_NS, 30 * SECOND_NS, "ns",
+        "longest such pause"),
+    ROW(failed_max, 0, 4096, 64, "count",
+        "failed peers remembered, so that shuffles do not bring them back"),
+    ROW(failed_ttl_ns, 0, 24 * HOUR_NS, 30 * SECOND_NS, "ns",
+        "how long a failed peer is remembered"),
+};
+
+const size_t hyparview_param_count =
+    sizeof(hyparview_param_table) / sizeof(hyparview_param_table[0]);
+
+void hyparview_params_default(struct hyparview_params *ret_params)
+{
+    param_defaults(hyparview_param_table, hyparview_param_count, ret_params);
+}
+
+/* What goes out. An operation runs while |is_inside| holds. */
+
+static void enter(struct hyparview *h)
+{
+    assert(!h->is_inside);
+    h->is_inside = true;
+}
+
+static void leave(struct hyparview *h)
+{
+    h->is_inside = false;
+}
+
+static void send_to(struct hyparview *h, const struct peer_contact *to,
+                    const struct wire_message *message)
+{
+    h->ops->send(h->context, to, message);
+}
+
+static void send_disconnect(struct hyparview *h, const struct peer_contact *to,
+                            bool is_leaving)
+{
+    struct wire_message m = {.type = WIRE_DISCONNECT,
+                             .disconnect.is_leaving = is_leaving};
+
+    send_to(h, to, &m);
+}
+
+static void send_reply(struct hyparview *h, const struct peer_contact *to,
+                       uint32_t nonce, bool is_accepted)
+{
+    struct wire_message m = {
+        .type = WIRE_NEIGHBOR_REPLY,
+        .neighbor_reply = {.nonce = nonce, .is_accepted = is_accepted}};
+
+    send_to(h, to, &m);
+}
+
+/* Looking things up. The views are small: a scan beats an index. */
+
+static int find_active(const struct hyparview *h, const struct peer_id *id)
+{
+    for (int i = 0; i < h->active_count; i++)
+        if (peer_id_equal(&h->active[i].id, id))
+            return i;
+    return -1;
+}
+
+static int find_passive(const struct hyparview *h, const struct peer_id *id)
+{
+    for (int i = 0; i < h->passive_count; i++)
+        if (peer_id_equal(&h->passive[i].contact.id, id))
+            return i;
+    return -1;
+}
+
+/* A request to a bare address is found by that address. */
+static int find_request(const struct hyparview *h,
+                        const struct peer_contact *peer)
+{
+    for (int i = 0; i < h->requests_count; i++) {
+        const struct peer_contact *asked = &h->requests[i].peer;
+
+        if (peer_id_is_set(&asked->id)
+                ? peer_id_equal(&asked->id, &peer->id)
+                : peer_addr_equal(&asked->addr, &peer->addr))
+            return i;
+    }
+    return -1;
+}
+
+static bool is_self(const struct hyparview *h, const struct peer_id *id)
+{
+    return peer_id_equal(&h->self.id, id);
+}
+
+/* A random neighbour that is neither |a| nor |b| (NULL: nobody), or NULL. */
+static const struct peer_contact *random_active(struct hyparview *h,
+                                                const struct peer_id *a,
+                                                const struct peer_id *b)
+{
+    const struct peer_contact *candidates[HYPARVIEW_ACTIVE_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < h->active_count; i++) {
+        const struct peer_contact *peer = &h->active[i];
+
+        if ((a == NULL || !peer_id_equal(&peer->id, a)) &&
+            (b == NULL || !peer_id_equal(&peer->id, b)))
+            candidates[count++] = peer;
+    }
+    return count == 0 ? NULL : candidates[rng_below(&h->rng, count)];
+}
+
+/* The memory of failed peers: a ring, the oldest is overwritten. */
+
+static void failed_add(struct hyparview *h, const struct peer_id *id,
+                       int64_t now_ns)
+{
+    if (h->params.failed_max == 0)
+        return;
+    h->failed[h->failed_next].hash = peer_id_hash(id, h->hash_key);
+    h->failed[h->failed_next].until_ns = now_ns + h->params.failed_ttl_ns;
+    h->failed_next = (uint16_t)((h->failed_next + 1) % h->params.failed_max);
+}
+
+static bool failed_holds(const struct hyparview *h, const struct peer_id *id,
+                         int64_t now_ns)
+{
+    uint64_t hash = peer_id_hash(id, h->hash_key);
+
+    for (int64_t i = 0; i < h->params.failed_max; i++)
+        if (h->failed[i].hash == hash && h->failed[i].until_ns > now_ns)
+            return true;
+    return false;
+}
+
+/* It has spoken, so it lives. */
+static void failed_forget(struct hyparview *h, const struct peer_id *id)
+{
+    uint64_t hash = peer_id_hash(id, h->hash_key);
+
+    for (int64_t i = 0; i < h->params.failed_max; i++)
+        if (h->failed[i].hash == hash)
+            h->failed[i].until_ns = INT64_MIN;
+}
+
+/* The passive view. */
+
+static void passive_remove(struct hyparview *h, const struct peer_id *id)
+{
+    int i = find_passive(h, id);
+
+    if (i >= 0)
+        h->passive[i] = h->passive[--h->passive_count];
+}
+
+/* The place of the one to go: one that was |sent| if there is one. */
+static size_t passive_victim(struct hyparview *h, uint8_t sent)
+{
+    for (size_t i = 0; i < h->passive_count; i++)
+        if ((h->passive[i].sent & sent) != 0)
+            return i;
+    return rng_below(&h->rng, h->passive_count);
+}
+
+static void passive_add(struct hyparview *h, const struct peer_contact *peer,
+                        uint8_t sent, bool is_tried, int64_t now_ns)
+{
+    size_t place = h->passive_count;
+
+    if (!peer_id_is_set(&peer->id) || is_self(h, &peer->id) ||
+        find_active(h, &peer->id) >= 0 || find_passive(h, &peer->id) >= 0 ||
+        failed_holds(h, &peer->id, now_ns))
+        return;
+    if (h->passive_count == h->params.passive_max)
+        place = passive_victim(h, sent);
+    else
+        h->passive_count++;
+    h->passive[place] =
+        (struct hyparview_passive){.contact = *peer, .is_tried = is_tried};
+}
+
+/* Appends up to |wanted| random passive peers to |list|, marking them. */
+static void passive_sample(struct hyparview *h, size_t wanted, uint8_t mark,
+                           struct wire_contacts *list)
+{
+    for (size_t i = 0; i < h->passive_count; i++)
+        h->passive[i].sent &= (uint8_t)~mark;
+    for (size_t i = 0; i < h->passive_count && i < wanted; i++) {
+        size_t j = i + rng_below(&h->rng, h->passive_count - i);
+        struct hyparview_passive chosen = h->passive[j];
+
+        if (list->count == WIRE_SHUFFLE_MAX)
+            return;
+        h->passive[j] = h->passive[i];
+        chosen.sent |= mark;
+        h->passive[i] = chosen;
+        list->items[list->count++] = chosen.contact;
+    }
+}
+
+/* Requests under way. */
+
+static void request_remove(struct hyparview *h, int i)
+{
+    h->requests[i] = h->requests[--h->requests_count];
+}
+
+static void request_forget(struct hyparview *h, const struct peer_id *id)
+{
+    for (int i = 0; i < h->requests_count; i++) {
+        if (peer_id_equal(&h->requests[i].peer.id, id)) {
+            request_remove(h, i);
+            return;
+        }
+    }
+}
+
+/* Says that the connection may go, unless something else needs it. */
+static void let_go(struct hyparview *h, const struct peer_contact *peer)
+{
+    if (!hyparview_needs(h, peer))
+        h->ops->close(h->context, peer);
+}
+
+static void request_send(struct hyparview *h, const struct peer_contact *peer,
+                         bool is_join, bool is_high, int64_t now_ns)
+{
+    struct hyparview_request *request = &h->requests[h->requests_count];
+    struct wire_message m = {.type = is_join ? WIRE_JOIN : WIRE_NEIGHBOR};
+
+    assert(h->requests_count < HYPARVIEW_REQUESTS_MAX);
+    h->requests_count++;
+    request->peer = *peer;
+    request->deadline_ns = now_ns + h->params.request_timeout_ns;
+    request->nonce = (uint32_t)rng_next(&h->rng);
+    request->is_join = is_join;
+    request->is_high = is_high;
+    if (is_join) {
+        m.join.nonce = request->nonce;
+        h->stats.joins_sent++;
+    } else {
+        m.neighbor.nonce = request->nonce;
+        m.neighbor.is_high = is_high;
+    }
+    send_to(h, &request->peer, &m);
+}
+
+/* The active view. */
+
+static void round_reset(struct hyparview *h)
+{
+    h->refusals = 0;
+    h->retry_due_ns = INT64_MAX;
+    h->retry_delay_ns = h->params.retry_min_ns;
+}
+
+/* Takes the neighbour out; what becomes of the peer is the caller's choice. */
+static struct peer_contact active_remove(struct hyparview *h, int i,
+                                         enum hyparview_down why)
+{
+    struct peer_contact peer = h->active[i];
+
+    h->active[i] = h->active[--h->active_count];
+    round_reset(h);
+    h->stats.neighbors_down++;
+    h->ops->neighbor_down(h->context, &peer, why);
+    return peer;
+}
+
+static void active_drop_random(struct hyparview *h, int64_t now_ns)
+{
+    int i = (int)rng_below(&h->rng, h->active_count);
+    struct peer_contact peer = active_remove(h, i, HYPARVIEW_DOWN_DROPPED);
+
+    send_disconnect(h, &peer, false);
+    passive_add(h, &peer, 0, true, now_ns);
+    let_go(h, &peer);
+}
+
+static int64_t shuffle_pause_ns(struct hyparview *h)
+{
+    int64_t period_ns = h->params.shuffle_period_ns;
+
+    return rng_between(&h->rng, period_ns - period_ns / 10,
+                       period_ns + period_ns / 10);
+}
+
+/* Makes the peer a neighbour, at another's expense if need be. */
+static void active_add(struct hyparview *h, const struct peer_contact *peer,
+                       int64_t now_ns)
+{
+    if (find_active(h, &peer->id) >= 0)
+        return;
+    passive_remove(h, &peer->id);
+    request_forget(h, &peer->id);
+    if (h->active_count == h->params.active_max)
+        active_drop_random(h, now_ns);
+    h->active[h->active_count++] = *peer;
+    h->retry_delay_ns = h->params.retry_min_ns;
+    if (h->shuffle_due_ns == INT64_MAX)
+        h->shuffle_due_ns =
+            now_ns + rng_between(&h->rng, 0, h->params.shuffle_period_ns);
+    h->stats.neighbors_up++;
+    h->ops->neighbor_up(h->context, peer);
+}
+
+/* Promotion (section 4.3), and joining, which is its last resort. */
+
+static void contacts_shuffle(struct hyparview *h)
+{
+    for (size_t i = h->contacts_count; i > 1; i--) {
+        size_t j = rng_below(&h->rng, i);
+        struct peer_contact swapped = h->contacts[i - 1];
+
+        h->contacts[i - 1] = h->contacts[j];
+        h->contacts[j] = swapped;
+    }
+    h->contacts_tried = 0;
+}
+
+static struct hyparview_passive *promotion_candidate(struct hyparview *h)
+{
+    struct hyparview_passive *chosen = NULL;
+    size_t seen = 0;
+
+    for (size_t i = 0; i < h->passive_count; i++) {
+        struct hyparview_passive *entry = &h->passive[i];
+
+        if (entry->is_tried || find_request(h, &entry->contact) >= 0)
+            continue;
+        if (rng_below(&h->rng, ++seen) == 0)
+            chosen = entry;
+    }
+    return chosen;
+}
+
+/* One more request if there is a place to fill and somebody to ask. */
+static bool promote_one(struct hyparview *h, int64_t now_ns)
+{
+    bool is_isolated = h->active_count == 0;
+    struct hyparview_passive *candidate;
+
+    if (h->active_count + h->requests_count >= h->params.active_max ||
+        h->requests_count == HYPARVIEW_REQUESTS_MAX)
+        return false;
+    if (!is_isolated && h->refusals >= h->params.promotion_tries)
+        return false;
+    candidate = promotion_candidate(h);
+    if (candidate != NULL) {
+        candidate->is_tried = true;
+        h->stats.promotions_tried++;
+        request_send(h, &candidate->contact, false, is_isolated, now_ns);
+        return true;
+    }
+    if (!is_isolated || h->requests_count > 0 ||
+        h->contacts_tried == h->contacts_count)
+        return false;
+    request_send(h, &h->contacts[h->contacts_tried++], true, true, now_ns);
+    return true;
+}
+
+/* Fills the active view as far as it goes now, and otherwise sees to it that
+ * there is another round later. */
+static void promote(struct hyparview *h, int64_t now_ns)
+{
+    if (h->is_left)
+        return;
+    if (h->active_count == h->params.active_max) {
+        round_reset(h);
+        for (size_t i = 0; i < h->passive_count; i++)
+            h->passive[i].is_tried = false;
+        return;
+    }
+    while (promote_one(h, now_ns))
+        continue;
+    if (h->requests_count > 0 || h->retry_due_ns != INT64_MAX)
+        return;
+    if (h->passive_count == 0 &&
+        (h->active_count > 0 || h->contacts_count == 0))
+        return;
+    h->retry_due_ns = now_ns + rng_between(&h->rng, h->retry_delay_ns / 2,
+                                           h->retry_delay_ns * 3 / 2);
+    h->retry_delay_ns *= 2;
+    if (h->retry_delay_ns > h->params.retry_max_ns)
+        h->retry_delay_ns = h->params.retry_max_ns;
+}
+
+static void promote_next_round(struct hyparview *h, int64_t now_ns)
+{
+    h->retry_due_ns = INT64_MAX;
+    h->refusals = 0;
+    for (size_t i = 0; i < h->passive_count; i++)
+        h->passive[i].is_tried = false;
+    contacts_shuffle(h);
+    promote(h, now_ns);
+}
+
+static void count_refusal(struct hyparview *h)
+{
+    if (h->refusals < UINT16_MAX)
+        h->refusals++;
+    h->stats.promotions_refused++;
+}
+
+/* Asks the joiner that a walk has brought here; at the bound of requests it
+ * is at least not forgotten. */
+static void take_joiner(struct hyparview *h, const struct peer_contact *joiner,
+                        int64_t now_ns)
+{
+    if (find_active(h, &joiner->id) >= 0 || find_request(h, joiner) >= 0)
+        return;
+    if (h->requests_count == HYPARVIEW_REQUESTS_MAX)
+        passive_add(h, joiner, 0, false, now_ns);
+    else
+        request_send(h, joiner, false, true, now_ns);
+}
+
+/* What comes in. */
+
+static void stray(struct hyparview *h, const struct peer_contact *peer)
+{
+    if (hyparview_needs(h, peer))
+        return;
+    send_disconnect(h, peer, false);
+    let_go(h, peer);
+}
+
+static void on_join(struct hyparview *h, const struct peer_contact *from,
+                    const struct wire_message *m, int64_t now_ns)
+{
+    struct wire_message walk = {
+        .type = WIRE_FORWARD_JOIN,
+        .forward_join = {.joiner = *from,
+                         .ttl = (uint8_t)h->params.active_walk_ttl}};
+
+    h->stats.joins_received++;
+    send_reply(h, from, m->join.nonce, true);
+    active_add(h, from, now_ns);
+    for (size_t i = 0; i < h->active_count; i++)
+        if (!peer_id_equal(&h->active[i].id, &from->id))
+            send_to(h, &h->active[i], &walk);
+}
+
+static void on_forward_join(struct hyparview *h,
+                            const struct peer_contact *from,
+                            const struct wire_message *m, int64_t now_ns)
+{
+    const struct peer_contact *joiner = &m->forward_join.joiner;
+    const struct peer_contact *next;
+    struct wire_message walk = *m;
+
+    stray(h, from);
+    if (is_self(h, &joiner->id))
+        return;
+    next = random_active(h, &from->id, &joiner->id);
+    if (m->forward_join.ttl == 0 || h->active_count <= 1 || next == NULL) {
+        take_joiner(h, joiner, now_ns);
+        return;
+    }
+    if (m->forward_join.ttl == h->params.passive_walk_ttl)
+        passive_add(h, joiner, 0, false, now_ns);
+    walk.forward_join.ttl--;
+    send_to(h, next, &walk);
+}
+
+static void on_neighbor(struct hyparview *h, const struct peer_contact *from,
+                        const struct wire_message *m, int64_t now_ns)
+{
+    bool is_accepted = m->neighbor.is_high ||
+                       h->active_count < h->params.active_max ||
+                       find_active(h, &from->id) >= 0;
+
+    send_reply(h, from, m->neighbor.nonce, is_accepted);
+    if (is_accepted)
+        active_add(h, from, now_ns);
+}
+
+/* The request that the reply answers, or -1. */
+static int answered_request(const struct hyparview *h,
+                            const struct peer_contact *from, uint32_t nonce)
+{
+    for (int i = 0; i < h->requests_count; i++) {
+        const struct hyparview_request *request = &h->requests[i];
+
+        if (request->nonce == nonce &&
+            (!peer_id_is_set(&request->peer.id) ||
+             peer_id_equal(&request->peer.id, &from->id)))
+            return i;
+    }
+    return -1;
+}
+
+static void on_neighbor_reply(struct hyparview *h,
+                              const struct peer_contact *from,
+                              const struct wire_message *m, int64_t now_ns)
+{
+    int i = answered_request(h, from, m->neighbor_reply.nonce);
+    bool is_accepted = m->neighbor_reply.is_accepted;
+    bool is_pressing;
+
+    if (i < 0) {
+        if (is_accepted)
+            stray(h, from);
+        return;
+    }
+    is_pressing = h->requests[i].is_high;
+    if (!h->requests[i].is_join && is_accepted)
+        h->stats.promotions_accepted++;
+    request_remove(h, i);
+    if (!is_accepted) {
+        count_refusal(h);
+        let_go(h, from);
+    } else if (h->active_count < h->params.active_max || is_pressing) {
+        active_add(h, from, now_ns);
+    } else {
+        /* The place was taken while the reply was under way. */
+        stray(h, from);
+    }
+}
+
+static void on_disconnect(struct hyparview *h, const struct peer_contact *from,
+                          const struct wire_message *m, int64_t now_ns)
+{
+    int i = find_active(h, &from->id);
+
+    if (i >= 0)
+        active_remove(h, i, HYPARVIEW_DOWN_TOLD);
+    if (m->disconnect.is_leaving) {
+        request_forget(h, &from->id);
+        passive_remove(h, &from->id);
+        failed_add(h, &from->id, now_ns);
+    } else if (i >= 0) {
+        passive_add(h, from, 0, true, now_ns);
+    }
+    let_go(h, from);
+}
+
+static void integrate(struct hyparview *h, const struct wire_contacts *list,
+                      uint8_t sent, int64_t now_ns)
+{
+    for (size_t i = 0; i < list->count; i++)
+        passive_add(h, &list->items[i], sent, false, now_ns);
+}
+
+static void on_shuffle(struct hyparview *h, const struct peer_contact *from,
+                       const struct wire_message *m, int64_t now_ns)
+{
+    const struct peer_contact *origin = &m->shuffle.origin;
+    const struct peer_contact *next;
+    struct wire_message out;
+
+    stray(h, from);
+    if (is_self(h, &origin->id))
+        return;
+    next = random_active(h, &from->id, &origin->id);
+    if (m->shuffle.ttl > 1 && h->active_count > 1 && next != NULL) {
+        out = *m;
+        out.shuffle.ttl--;
+        send_to(h, next, &out);
+        return;
+    }
+    memset(&out, 0, sizeof(out));
+    out.type = WIRE_SHUFFLE_REPLY;
+    passive_sample(h, m->shuffle.contacts.count + 1u, SENT_IN_REPLY,
+                   &out.shuffle_reply.contacts);
+    h->stats.shuffles_answered++;
+    if (out.shuffle_reply.contacts.count > 0) {
+        send_to(h, origin, &out);
+        let_go(h, origin);
+    }
+    passive_add(h, origin, SENT_IN_REPLY, false, now_ns);
+    integrate(h, &m->shuffle.contacts, SENT_IN_REPLY, now_ns);
+}
+
+static void on_shuffle_reply(struct hyparview *h,
+                             const struct peer_contact *from,
+                             const struct wire_message *m, int64_t now_ns)
+{
+    (void)from;
+    integrate(h, &m->shuffle_reply.contacts, SENT_IN_SHUFFLE, now_ns);
+}
+
+/* Starts an exchange of passive views with wherever the walk ends. */
+static void shuffle_start(struct hyparview *h, int64_t now_ns)
+{
+    const struct peer_contact *target = random_active(h, NULL, NULL);
+    struct wire_message m;
+    struct wire_contacts *list = &m.shuffle.contacts;
+    size_t skip;
+
+    if (target == NULL) {
+        h->shuffle_due_ns = INT64_MAX;
+        return;
+    }
+    h->shuffle_due_ns = now_ns + shuffle_pause_ns(h);
+    memset(&m, 0, sizeof(m));
+    m.type = WIRE_SHUFFLE;
+    m.shuffle.origin = h->self;
+    m.shuffle.ttl = (uint8_t)h->params.shuffle_ttl;
+    skip = rng_below(&h->rng, h->active_count);
+    for (size_t i = 0; i < h->active_count; i++) {
+        const struct peer_contact *peer =
+            &h->active[(skip + i) % h->active_count];
+
+        if (list->count < h->params.shuffle_active_count && peer != target)
+            list->items[list->count++] = *peer;
+    }
+    passive_sample(h, (size_t)h->params.shuffle_passive_count, SENT_IN_SHUFFLE,
+                   list);
+    h->stats.shuffles_started++;
+    send_to(h, target, &m);
+}
+
+static void request_time_out(struct hyparview *h, int i, int64_t now_ns)
+{
+    struct peer_contact peer = h->requests[i].peer;
+
+    request_remove(h, i);
+    h->stats.requests_timed_out++;
+    if (peer_id_is_set(&peer.id)) {
+        passive_remove(h, &peer.id);
+        failed_add(h, &peer.id, now_ns);
+        send_disconnect(h, &peer, false);
+    }
+    let_go(h, &peer);
+}
+
+/* The public face: guard, act, fill the active view. */
+
+static size_t block_bytes(const struct hyparview_params *params)
+{
+    return (size_t)params->failed_max * sizeof(struct hyparview_failed) +
+           (size_t)params->passive_max * sizeof(struct hyparview_passive) +
+           HYPARVIEW_CONTACTS_MAX * sizeof(struct peer_contact);
+}
+
+int hyparview_init(struct hyparview *h, const struct peer_contact *self,
+                   const struct hyparview_params *params, uint64_t seed,
+                   const struct hyparview_ops *ops, void *context)
+{
+    char *block;
+
+    memset(h, 0, sizeof(*h));
+    hyparview_params_default(&h->params);
+    if (params != NULL)
+        h->params = *params;
+    if (param_check(hyparview_param_table, hyparview_param_count, &h->params) !=
+            NULL ||
+        h->params.retry_min_ns > h->params.retry_max_ns)
+        return -EINVAL;
+    block = calloc(1, block_bytes(&h->params));
+    if (block == NULL)
+        return -ENOMEM;
+    h->failed = (struct hyparview_failed *)(void *)block;
+    h->passive =
+        (struct hyparview_passive *)(void *)(h->failed + h->params.failed_max);
+    h->contacts =
+        (struct peer_contact *)(void *)(h->passive + h->params.passive_max);
+    for (int64_t i = 0; i < h->params.failed_max; i++)
+        h->failed[i].until_ns = INT64_MIN;
+    h->self = *self;
+    h->ops = ops;
+    h->context = context;
+    rng_init(&h->rng, seed);
+    h->hash_key = rng_next(&h->rng);
+    h->shuffle_due_ns = INT64_MAX;
+    round_reset(h);
+    return 0;
+}
+
+void hyparview_deinit(struct hyparview *h)
+{
+    free(h->failed);
+    memset(h, 0, sizeof(*h));
+}
+
+void hyparview_join(struct hyparview *h, const struct peer_contact *contacts,
+                    size_t count, int64_t now_ns)
+{
+    enter(h);
+    h->contacts_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_self(h, &contacts[i].id) ||
+            peer_addr_equal(&h->self.addr, &contacts[i].addr) ||
+            h->contacts_count == HYPARVIEW_CONTACTS_MAX)
+            continue;
+        h->contacts[h->contacts_count++] = contacts[i];
+    }
+    contacts_shuffle(h);
+    round_reset(h);
+    promote(h, now_ns);
+    leave(h);
+}
+
+void hyparview_leave(struct hyparview *h, int64_t now_ns)
+{
+    (void)now_ns;
+    enter(h);
+    h->is_left = true;
+    while (h->active_count > 0) {
+        struct peer_contact peer =
+            active_remove(h, h->active_count - 1, HYPARVIEW_DOWN_LEAVING);
+
+        send_disconnect(h, &peer, true);
+        let_go(h, &peer);
+    }
+    while (h->requests_count > 0) {
+        struct peer_contact peer = h->requests[--h->requests_count].peer;
+
+        if (peer_id_is_set(&peer.id))
+            send_disconnect(h, &peer, true);
+        let_go(h, &peer);
+    }
+    h->passive_count = 0;
+    h->contacts_count = 0;
+    h->shuffle_due_ns = INT64_MAX;
+    h->retry_due_ns = INT64_MAX;
+    leave(h);
+}
+
+/* A peer that speaks is alive, and where it says. */
+static void note_sender(struct hyparview *h, const struct peer_contact *from)
+{
+    int i = find_active(h, &from->id);
+    int j = find_passive(h, &from->id);
+
+    failed_forget(h, &from->id);
+    if (!peer_addr_is_set(&from->addr))
+        return;
+    if (i >= 0)
+        h->active[i].addr = from->addr;
+    if (j >= 0)
+        h->passive[j].contact.addr = from->addr;
+}
+
+int hyparview_receive(struct hyparview *h, const struct peer_contact *from,
+                      const struct wire_message *message, int64_t now_ns)
+{
+    static void (*const handlers[])(struct hyparview *,
+                                    const struct peer_contact *,
+                                    const struct wire_message *, int64_t) = {
+        [WIRE_JOIN - WIRE_JOIN] = on_join,
+        [WIRE_FORWARD_JOIN - WIRE_JOIN] = on_forward_join,
+        [WIRE_NEIGHBOR - WIRE_JOIN] = on_neighbor,
+        [WIRE_NEIGHBOR_REPLY - WIRE_JOIN] = on_neighbor_reply,
+        [WIRE_DISCONNECT - WIRE_JOIN] = on_disconnect,
+        [WIRE_SHUFFLE - WIRE_JOIN] = on_shuffle,
+        [WIRE_SHUFFLE_REPLY - WIRE_JOIN] = on_shuffle_reply,
+    };
+
+    struct peer_contact sender = *from; /* may be lent from a view */
+
+    if (wire_protocol_of(message->type) != WIRE_PROTOCOL_HYPARVIEW)
+        return HYPARVIEW_NOT_MINE;
+    if (h->is_left || is_self(h, &from->id) || !peer_id_is_set(&from->id))
+        return HYPARVIEW_OK;
+    enter(h);
+    note_sender(h, &sender);
+    handlers[message->type - WIRE_JOIN](h, &sender, message, now_ns);
+    promote(h, now_ns);
+    leave(h);
+    return HYPARVIEW_OK;
+}
+
+void hyparview_peer_failed(struct hyparview *h, const struct peer_contact *peer,
+                           int64_t now_ns)
+{
+    int active = find_active(h, &peer->id);
+    int request;
+
+    if (h->is_left)
+        return;
+    enter(h);
+    h->stats.peers_failed++;
+    while ((request = find_request(h, peer)) >= 0)
+        request_remove(h, request);
+    if (peer_id_is_set(&peer->id)) {
+        passive_remove(h, &peer->id);
+        failed_add(h, &peer->id, now_ns);
+    }
+    if (active >= 0)
+        active_remove(h, active, HYPARVIEW_DOWN_FAILED);
+    promote(h, now_ns);
+    leave(h);
+}
+
+void hyparview_peer_closed(struct hyparview *h, const struct peer_contact *peer,
+                           int64_t now_ns)
+{
+    int active = find_active(h, &peer->id);
+    int request;
+
+    if (h->is_left)
+        return;
+    enter(h);
+    while ((request = find_request(h, peer)) >= 0) {
+        request_remove(h, request);
+        count_refusal(h);
+    }
+    if (active >= 0) {
+        struct peer_contact removed =
+            active_remove(h, active, HYPARVIEW_DOWN_CLOSED);
+
+        passive_add(h, &removed, 0, true, now_ns);
+    }
+    promote(h, now_ns);
+    leave(h);
+}
+
+void hyparview_stray(struct hyparview *h, const struct peer_contact *peer,
+                     int64_t now_ns)
+{
+    (void)now_ns;
+    if (h->is_left)
+        return;
+    enter(h);
+    stray(h, peer);
+    leave(h);
+}
+
+void hyparview_tick(struct hyparview *h, int64_t now_ns)
+{
+    if (h->is_left)
+        return;
+    enter(h);
+    for (int i = h->requests_count - 1; i >= 0; i--)
+        if (h->requests[i].deadline_ns <= now_ns)
+            request_time_out(h, i, now_ns);
+    if (h->shuffle_due_ns <= now_ns)
+        shuffle_start(h, now_ns);
+    if (h->retry_due_ns <= now_ns)
+        promote_next_round(h, now_ns);
+    else
+        promote(h, now_ns);
+    leave(h);
+}
+
+int64_t hyparview_next_deadline_ns(const struct hyparview *h)
+{
+    int64_t due_ns = h->shuffle_due_ns;
+
+    if (h->retry_due_ns < due_ns)
+        due_ns = h->retry_due_ns;
+    for (size_t i = 0; i < h->requests_count; i++)
+        if (h->requests[i].deadline_ns < due_ns)
+            due_ns = h->requests[i].deadline_ns;
+    return due_ns;
+}
+
+bool hyparview_is_active(const struct hyparview *h, const struct peer_id *id)
+{
+    return find_active(h, id) >= 0;
+}
+
+bool hyparview_needs(const struct hyparview *h, const struct peer_contact *peer)
+{
+    return find_active(h, &peer->id) >= 0 || find_request(h, peer) >= 0;
+}
+
+size_t hyparview_active_count(const struct hyparview *h)
+{
+    return h->active_count;
+}
+
+size_t hyparview_passive_count(const struct hyparview *h)
+{
+    return h->passive_count;
+}
+
+size_t hyparview_requests_count(const struct hyparview *h)
+{
+    return h->requests_count;
+}
+
+size_t hyparview_failed_count(const struct hyparview *h, int64_t now_ns)
+{
+    size_t count = 0;
+
+    for (int64_t i = 0; i < h->params.failed_max; i++)
+        if (h->failed[i].until_ns > now_ns)
+            count++;
+    return count;
+}
+
+size_t hyparview_heap_bytes(const struct hyparview *h)
+{
+    return h->failed == NULL ? 0 : block_bytes(&h->params);
+}
+
+const struct hyparview_stats *hyparview_stats(const struct hyparview *h)
+{
+    return &h->stats;
+}
+
+const struct peer_contact *hyparview_active_at(const struct hyparview *h,
+                                               size_t i)
+{
+    assert(i < h->active_count);
+    return &h->active[i];
+}
+
+const struct peer_contact *hyparview_passive_at(const struct hyparview *h,
+                                                size_t i)
+{
+    assert(i < h->passive_count);
+    return &h->passive[i].contact;
+}
