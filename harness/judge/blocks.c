@@ -5,8 +5,11 @@
 #include <string.h>
 
 static const double TROUGH_QUANTILE = 0.1;
-static const double WIDER_GAIN = 1.5;
 static const size_t WIDER_COUNTS[] = {32, 24, 16, 12};
+/* How much smoother troughs must be for their cut to be taken. The minimum of
+ * a block is the better trough of a sawtooth and the worse one of noise. */
+static const double WIDER_GAIN = 1.5;
+static const double MINIMUM_GAIN = 2.0;
 
 static void sift_down(double *heap, size_t count, size_t at)
 {
@@ -48,9 +51,10 @@ double blocks_select(double *values, size_t count, size_t rank)
     return values[0];
 }
 
-static double median(const double *values, size_t count)
+double blocks_median(const double *values, size_t count)
 {
     double copy[JUDGE_BLOCKS_MAX];
+    assert(count > 0 && count <= JUDGE_BLOCKS_MAX);
     memcpy(copy, values, count * sizeof *values);
     double upper = blocks_select(copy, count, count / 2);
     if (count % 2 == 1) {
@@ -67,7 +71,7 @@ static double place_of(const struct judge_point *point, enum blocks_axis axis)
 
 /* Appends the block of the points [from, to). */
 static void append(const struct judge_point *points, size_t from, size_t to,
-                   enum blocks_axis axis, double *scratch,
+                   enum blocks_axis axis, double quantile, double *scratch,
                    struct blocks *blocks)
 {
     const size_t count = to - from;
@@ -86,13 +90,13 @@ static void append(const struct judge_point *points, size_t from, size_t to,
     blocks->x[k] = x * per;
     blocks->t_s[k] = t_s * per;
     blocks->events[k] = events * per;
-    blocks->y[k] = blocks_select(scratch, count,
-                                 (size_t)(TROUGH_QUANTILE * (double)count));
+    blocks->y[k] =
+        blocks_select(scratch, count, (size_t)(quantile * (double)count));
 }
 
 static void cut_into(const struct judge_point *points, size_t count,
-                     enum blocks_axis axis, size_t wanted, double *scratch,
-                     struct blocks *ret)
+                     enum blocks_axis axis, size_t wanted, double quantile,
+                     double *scratch, struct blocks *ret)
 {
     const double x0 = place_of(&points[0], axis);
     const double width = place_of(&points[count - 1], axis) - x0;
@@ -112,7 +116,7 @@ static void cut_into(const struct judge_point *points, size_t count,
             to++;
         }
         if (to > from) {
-            append(points, from, to, axis, scratch, ret);
+            append(points, from, to, axis, quantile, scratch, ret);
         }
         from = to;
     }
@@ -121,7 +125,7 @@ static void cut_into(const struct judge_point *points, size_t count,
     for (size_t k = 0; k < ret->count && ret->span > 0.0; k++) {
         ret->x[k] = (ret->x[k] - first) / ret->span;
     }
-    ret->level = median(ret->y, ret->count);
+    ret->level = blocks_median(ret->y, ret->count);
 }
 
 /* How rough the troughs are, in a unit that does not depend on the number of
@@ -152,16 +156,23 @@ void blocks_cut(const struct judge_point *points, size_t count,
         !(place_of(&points[count - 1], axis) > place_of(&points[0], axis))) {
         return;
     }
-    cut_into(points, count, axis, wanted, scratch, ret_blocks);
+    cut_into(points, count, axis, wanted, TROUGH_QUANTILE, scratch, ret_blocks);
     double best = roughness(ret_blocks);
     for (size_t i = 0; i < sizeof WIDER_COUNTS / sizeof *WIDER_COUNTS; i++) {
         struct blocks wider;
         if (WIDER_COUNTS[i] >= wanted) {
             continue;
         }
-        cut_into(points, count, axis, WIDER_COUNTS[i], scratch, &wider);
+        cut_into(points, count, axis, WIDER_COUNTS[i], TROUGH_QUANTILE, scratch,
+                 &wider);
         double rough = roughness(&wider);
         if (WIDER_GAIN * rough < best) {
+            best = rough;
+            *ret_blocks = wider;
+        }
+        cut_into(points, count, axis, WIDER_COUNTS[i], 0.0, scratch, &wider);
+        rough = roughness(&wider);
+        if (MINIMUM_GAIN * rough < best) {
             best = rough;
             *ret_blocks = wider;
         }

@@ -2,8 +2,8 @@
  *
  * The axis (time, or churn events) is cut into blocks of equal width, empty
  * ones are dropped, and the lowest decile of each block is its trough. Where
- * the series is a sawtooth slower than a block, wider blocks are taken, until
- * each holds a tooth. Pure.
+ * the series is a sawtooth slower than a block, wider blocks or the minimum
+ * are taken, if that makes the troughs markedly smoother. Pure.
  */
 #ifndef PLATEAU_BLOCKS_H
 #define PLATEAU_BLOCKS_H
@@ -33,5 +33,8 @@ void blocks_cut(const struct judge_point *points, size_t count,
 /* The value at place |rank| (from 0) of |count| > rank values in ascending
  * order. Reorders |values|. O(count log rank). */
 double blocks_select(double *values, size_t count, size_t rank);
+
+/* The median of 1 to JUDGE_BLOCKS_MAX values, which stay as they are. */
+double blocks_median(const double *values, size_t count);
 
 #endif

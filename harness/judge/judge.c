@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TROUGHS_MIN = 8 };
+enum {
+    TROUGHS_MIN = 8,
+    DROPS_MAX = 2, /* of half the largest's size; more are a sawtooth */
+};
 
 static const double START_DROPPED = 0.05; /* of the samples */
 static const double EARLIER_PART = 2.0 / 3.0;
@@ -20,8 +23,10 @@ static const double EARLIER_SLOPE_SHARE = 0.8;
 static const double EARLIER_SLACK = 0.5;
 static const double RATCHET_FALLS_SHARE = 0.25;
 static const double RATCHET_T_MIN = 1.7;
-static const double DROP_SHARE = 0.5;  /* of the growth that is claimed */
+static const double NOISE_MARGIN_RATIO_MAX = 0.2; /* of the level */
+static const double DROP_SHARE = 0.25; /* of the growth that is claimed */
 static const double DROP_NOISES = 6.0; /* standard deviations of a trough */
+static const double VISIBLE_FACTOR = 3.0;
 static const double DETECT_FACTOR = 1.5;
 static const double DETECT_POWER = 0.9;
 static const double EXTENSION_MIN = 0.25; /* of the run */
@@ -33,12 +38,14 @@ struct look {
     struct blocks blocks;
     double duration_s; /* from the first block's mean to the last one's */
     double events;
+    double noise; /* standard deviation of a trough's */
     double climb_margin, plateau_margin;
     double p_climb, p_plateau;
     struct judge_slope growth;
     struct mixture_moments moments;
     double detectable;
     double drop;
+    double rise;                /* that can be seen without any model */
     enum reason_kind objection; /* REASON_CLIMBS when there is none */
 };
 
@@ -46,6 +53,7 @@ struct workspace {
     double *values;
     struct models_scratch *scratch;
     struct models *models;
+    struct models *thinned;
 };
 
 const char *judge_outcome_name(enum judge_outcome outcome)
@@ -70,6 +78,8 @@ void judge_rule_default(double quantum, struct judge_rule *ret_rule)
         .plateau_margin_quanta = 16.0,
         .plateau_margin_ratio = 0.01,
         .plateau_margin_per_event = 16.0,
+        .climb_margin_noises = 1.0,
+        .plateau_margin_noises = 3.0,
         .has_events = true,
         .unit = "B",
     };
@@ -108,15 +118,34 @@ static bool find_fault(const struct judge_point *points, size_t count,
     return false;
 }
 
+/* Standard deviation of a trough about a smooth course, from the median
+ * second difference, which a single drop does not touch. */
+static double trough_noise(const struct blocks *blocks)
+{
+    const double normal = 0.6745 * 2.4495; /* of |N(0,1)|; sqrt(1 + 4 + 1) */
+    double bend[JUDGE_BLOCKS_MAX];
+    const size_t count = blocks->count - 2;
+    for (size_t k = 0; k < count; k++) {
+        bend[k] =
+            fabs(blocks->y[k + 2] - 2.0 * blocks->y[k + 1] + blocks->y[k]);
+    }
+    return blocks_select(bend, count, count / 2) / normal;
+}
+
 static void set_margins(const struct judge_rule *rule, struct look *look)
 {
     const double level = fabs(look->blocks.level);
-    look->climb_margin = fmax(rule->climb_margin_quanta * rule->quantum,
-                              rule->climb_margin_ratio * level);
+    const double noise_max = NOISE_MARGIN_RATIO_MAX * level;
+    look->noise = trough_noise(&look->blocks);
+    look->climb_margin =
+        fmax(fmax(rule->climb_margin_quanta * rule->quantum,
+                  rule->climb_margin_ratio * level),
+             fmin(rule->climb_margin_noises * look->noise, noise_max));
     look->plateau_margin =
-        fmax(fmax(rule->plateau_margin_quanta * rule->quantum,
-                  rule->plateau_margin_ratio * level),
-             rule->plateau_margin_per_event * look->events);
+        fmax(fmax(fmax(rule->plateau_margin_quanta * rule->quantum,
+                       rule->plateau_margin_ratio * level),
+                  rule->plateau_margin_per_event * look->events),
+             fmin(rule->plateau_margin_noises * look->noise, noise_max));
 }
 
 /* Is the climb at the end as steep as it was at two thirds of the run? A
@@ -180,28 +209,31 @@ static bool is_ratchet(const struct blocks *blocks)
     return mean < RATCHET_T_MIN * deviation / sqrt(left);
 }
 
-/* The largest fall between neighbouring troughs. */
+/* The largest fall between neighbouring troughs; 0 where there are more such
+ * falls, because then it is the tooth of a saw and not a thing given back. */
 static double largest_drop(const struct blocks *blocks)
 {
     double drop = 0.0;
+    size_t alike = 0;
     for (size_t k = 1; k < blocks->count; k++) {
         drop = fmax(drop, blocks->y[k - 1] - blocks->y[k]);
     }
-    return drop;
+    for (size_t k = 1; k < blocks->count; k++) {
+        alike += blocks->y[k - 1] - blocks->y[k] > 0.5 * drop ? 1 : 0;
+    }
+    return alike > DROPS_MAX ? 0.0 : drop;
 }
 
-/* Standard deviation of a trough about a smooth course, from the median
- * second difference, which a single drop does not touch. */
-static double trough_noise(const struct blocks *blocks)
+/* What the troughs rose by, from the median of their first quarter to that of
+ * their last, stretched to the whole run. */
+static double visible_rise(const struct blocks *blocks)
 {
-    const double normal = 0.6745 * 2.4495; /* of |N(0,1)|; sqrt(1 + 4 + 1) */
-    double bend[JUDGE_BLOCKS_MAX];
-    const size_t count = blocks->count - 2;
-    for (size_t k = 0; k < count; k++) {
-        bend[k] =
-            fabs(blocks->y[k + 2] - 2.0 * blocks->y[k + 1] + blocks->y[k]);
-    }
-    return blocks_select(bend, count, count / 2) / normal;
+    const double between = 0.75;
+    const size_t quarter = blocks->count / 4;
+    const size_t last = blocks->count - quarter;
+    return (blocks_median(blocks->y + last, quarter) -
+            blocks_median(blocks->y, quarter)) /
+           between;
 }
 
 /* A climb that is sure on this axis must still stand up to these. */
@@ -215,8 +247,11 @@ static enum reason_kind objection_to(const struct judge_point *points,
         return REASON_WITHIN_BUDGET;
     }
     if (look->drop > DROP_SHARE * look->growth.estimate &&
-        look->drop > DROP_NOISES * trough_noise(&look->blocks)) {
+        look->drop > DROP_NOISES * look->noise) {
         return REASON_GIVES_BACK;
+    }
+    if (look->growth.estimate > VISIBLE_FACTOR * look->rise) {
+        return REASON_UNSEEN;
     }
     if (is_ratchet(&look->blocks)) {
         return REASON_RATCHETS;
@@ -252,10 +287,12 @@ static void look_along(const struct judge_point *points, size_t count,
     ret->p_climb = mixture_above(models, MIXTURE_LOWER, ret->climb_margin);
     ret->p_plateau =
         1.0 - mixture_above(models, MIXTURE_TERMINAL, ret->plateau_margin);
+    mixture_thin(models, workspace->thinned);
     ret->growth = (struct judge_slope){
-        .estimate = mixture_quantile(models, MIXTURE_TERMINAL, 0.5),
-        .low = mixture_quantile(models, MIXTURE_LOWER, tail),
-        .high = mixture_quantile(models, MIXTURE_TERMINAL, 1.0 - tail),
+        .estimate = mixture_quantile(workspace->thinned, MIXTURE_TERMINAL, 0.5),
+        .low = mixture_quantile(workspace->thinned, MIXTURE_LOWER, tail),
+        .high =
+            mixture_quantile(workspace->thinned, MIXTURE_TERMINAL, 1.0 - tail),
     };
     const double nu = models->t[0].nu;
     ret->detectable = DETECT_FACTOR * (ret->climb_margin +
@@ -263,10 +300,29 @@ static void look_along(const struct judge_point *points, size_t count,
                                         student_t_quantile(DETECT_POWER, nu)) *
                                            ret->moments.mean_se);
     ret->drop = largest_drop(&ret->blocks);
+    ret->rise = visible_rise(&ret->blocks);
     ret->is_fired = ret->p_climb > 1.0 - tail;
-    if (ret->is_fired) {
-        ret->objection =
-            objection_to(points, count, axis, ret, rule, workspace);
+}
+
+/* The surer look first: where its climb stands, the other one is not asked,
+ * because that costs a fit and changes nothing. */
+static void raise_objections(const struct judge_point *points, size_t count,
+                             const struct judge_rule *rule,
+                             struct workspace *workspace, struct look looks[2])
+{
+    static const enum blocks_axis axes[] = {BLOCKS_BY_TIME, BLOCKS_BY_EVENTS};
+    const size_t first = looks[1].p_climb > looks[0].p_climb ? 1 : 0;
+    for (size_t turn = 0; turn < 2; turn++) {
+        size_t i = turn == 0 ? first : 1 - first;
+        if (!looks[i].is_fired) {
+            continue;
+        }
+        looks[i].objection =
+            objection_to(points, count, axes[i], &looks[i], rule, workspace);
+        if (looks[i].objection == REASON_CLIMBS) {
+            looks[1 - i].is_fired = false;
+            return;
+        }
     }
 }
 
@@ -372,6 +428,7 @@ static void write_reason(const struct decision *decision,
                                   .probability = look->p_plateau,
                                   .p_climb = look->p_climb,
                                   .drop = look->drop,
+                                  .rise = look->rise,
                                   .troughs = look->blocks.count,
                                   .troughs_min = TROUGHS_MIN},
                  text);
@@ -441,8 +498,10 @@ int judge_series(const struct judge_point *points, size_t count,
     workspace.values = calloc(count, sizeof *workspace.values);
     workspace.scratch = models_scratch_new();
     workspace.models = malloc(sizeof *workspace.models);
+    workspace.thinned = malloc(sizeof *workspace.thinned);
     if (looks == NULL || workspace.values == NULL ||
-        workspace.scratch == NULL || workspace.models == NULL) {
+        workspace.scratch == NULL || workspace.models == NULL ||
+        workspace.thinned == NULL) {
         goto out;
     }
     look_along(points, count, BLOCKS_BY_TIME, rule, &workspace, &looks[0]);
@@ -450,10 +509,12 @@ int judge_series(const struct judge_point *points, size_t count,
         look_along(points, count, BLOCKS_BY_EVENTS, rule, &workspace,
                    &looks[1]);
     }
+    raise_objections(points, count, rule, &workspace, looks);
     fill_verdict(looks, rule, &verdict);
     *ret_verdict = verdict;
     result = 0;
 out:
+    free(workspace.thinned);
     free(workspace.models);
     models_scratch_free(workspace.scratch);
     free(workspace.values);

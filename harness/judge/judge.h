@@ -45,7 +45,11 @@ struct judge_rule {
     double climb_margin_quanta, climb_margin_ratio; /* the larger counts */
     double plateau_margin_quanta, plateau_margin_ratio;
     double plateau_margin_per_event; /* in the metric's unit */
-    bool has_events;                 /* judge on the event axis as well */
+    /* In standard deviations of a trough's noise, so that a process whose
+     * load breathes is not asked to be stiller than it can be. Ends at a
+     * fifth of the level. */
+    double climb_margin_noises, plateau_margin_noises;
+    bool has_events;  /* judge on the event axis as well */
     const char *unit; /* for the reason: "B" is written as KiB, MiB and so on;
                        * "" for a count; lent, not kept */
 };

@@ -2,8 +2,10 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 enum { WIDEN_STEPS_MAX = 200, HALVE_STEPS_MAX = 60 };
+static const double THIN_WEIGHT = 1.0 / 2000.0;
 static const double TOLERANCE = 1e-3; /* of a standard error */
 
 static double above(const struct student_t_table *t, double estimate, double se,
@@ -48,6 +50,31 @@ void mixture_moments(const struct models *models,
     }
     *ret_moments = (struct mixture_moments){
         .mean = mean, .deviation = sqrt(variance), .mean_se = mean_se};
+}
+
+void mixture_thin(const struct models *models, struct models *ret_models)
+{
+    double summed = 0.5 * THIN_WEIGHT;
+    double total = 0.0;
+    ret_models->count = 0;
+    ret_models->rho = models->rho;
+    memcpy(ret_models->t, models->t, sizeof ret_models->t);
+    for (size_t i = 0; i < models->count; i++) {
+        struct model_slopes model = models->model[i];
+        if (model.weight < THIN_WEIGHT) {
+            summed += model.weight;
+            if (summed < THIN_WEIGHT) {
+                continue;
+            }
+            summed -= THIN_WEIGHT;
+            model.weight = THIN_WEIGHT;
+        }
+        ret_models->model[ret_models->count++] = model;
+        total += model.weight;
+    }
+    for (size_t i = 0; i < ret_models->count; i++) {
+        ret_models->model[i].weight /= total;
+    }
 }
 
 /* Bisection, speeded up by the secant of the Illinois method (Dowell and

@@ -17,6 +17,11 @@ enum mixture_slope {
 double mixture_above(const struct models *models, enum mixture_slope slope,
                      double growth);
 
+/* Stands for |models| with far fewer: those of a weight below 1/2000 are
+ * drawn at equal steps of their summed weight. Enough for an interval, not
+ * for a decision. */
+void mixture_thin(const struct models *models, struct models *ret_models);
+
 /* The growth g with 1 - mixture_above(g) = p, 0 < p < 1, to a thousandth of a
  * standard error. Terminal quantiles are never below those of the lower
  * slope at the same p. */

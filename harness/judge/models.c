@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHAPES = DICTIONARY_SHAPES_MAX, COLUMNS = SHAPES + 1 };
+enum {
+    SHAPES = DICTIONARY_SHAPES_MAX,
+    LANES = 4, /* columns that are summed at once */
+    COLUMNS = (SHAPES + 1 + LANES - 1) / LANES * LANES,
+};
 
 static const double RHO_FIRST = 0.3;
 static const double EFFECTIVE_MIN = 3.0;
@@ -65,7 +69,7 @@ struct candidate {
     double crit;
 };
 
-/* Columns 0..SHAPES-1 are the shapes off [1, x]; the last one is x off [1].
+/* Columns 0..SHAPES-1 are the shapes off [1, x]; SHAPES is x off [1].
  * gram is V'V and gram_r V'RV, with V the columns and R the correlation of
  * the noise. */
 struct models_scratch {
@@ -149,22 +153,22 @@ static void take_off_line(const struct blocks *blocks, struct models_scratch *s)
     }
 }
 
-/* Summed block by block: the inner loop has no carried sum, so that the
- * compiler may vectorise it without reordering arithmetic. */
+/* Summed block by block and some columns at a time: no sum is carried, so
+ * that the compiler may vectorise without reordering arithmetic. Only the
+ * upper triangle is meant to be read. */
 static void inner_products(double left[][COLUMNS], double right[][COLUMNS],
                            size_t blocks, double ret[COLUMNS][COLUMNS])
 {
     memset(ret, 0, sizeof(double[COLUMNS][COLUMNS]));
     for (size_t k = 0; k < blocks; k++) {
+        const double *restrict row = right[k];
         for (size_t i = 0; i < COLUMNS; i++) {
             const double factor = left[k][i];
-            const double *restrict row = right[k];
             double *restrict out = ret[i];
-            if (factor == 0.0) {
-                continue;
-            }
-            for (size_t j = i; j < COLUMNS; j++) {
-                out[j] += factor * row[j];
+            for (size_t j = i / LANES * LANES; j < COLUMNS; j += LANES) {
+                for (size_t lane = 0; lane < LANES; lane++) {
+                    out[j + lane] += factor * row[j + lane];
+                }
             }
         }
     }

@@ -142,5 +142,11 @@ void reason_write(const struct reason *r, char *text)
                        "gives back: %s grew %s, but also fell by %s at once",
                        what, grew, quantity(r->drop, r->unit, other));
         break;
+    case REASON_UNSEEN:
+        (void)snprintf(text, size,
+                       "not to be seen: the models see %s grow %s, but its "
+                       "troughs rose by %s only",
+                       what, grew, quantity(r->rise, r->unit, other));
+        break;
     }
 }

@@ -14,6 +14,7 @@ enum reason_kind {
     REASON_SLOWING,       /* the climb is slower than it was at two thirds */
     REASON_RATCHETS,      /* the climb is a few jumps */
     REASON_GIVES_BACK,    /* a large part of it was given back at once */
+    REASON_UNSEEN,        /* the troughs themselves rose far less */
 };
 
 struct reason {
@@ -28,6 +29,7 @@ struct reason {
     double probability; /* of what was decided, or of a plateau */
     double p_climb;
     double drop; /* the largest fall between neighbouring troughs */
+    double rise; /* that the troughs show without a model */
     size_t troughs, troughs_min;
 };
 

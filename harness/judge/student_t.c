@@ -77,7 +77,7 @@ double student_t_quantile(double p, double nu)
     while (student_t_cdf(high, nu) < p) {
         high *= 2.0;
     }
-    for (int i = 0; i < BISECTION_STEPS && low < high; i++) {
+    for (int i = 0; i < BISECTION_STEPS && high - low > 1e-10; i++) {
         double middle = 0.5 * (low + high);
         if (student_t_cdf(middle, nu) < p) {
             low = middle;
