@@ -1,0 +1,31 @@
+/* command.h - plateau's subcommands, as one table in main.c.
+ *
+ * Each reads its own arguments (argv[0] is its name) and returns an exit code
+ * of exit_code.h. What a person must read goes to standard error; results go
+ * to standard output.
+ */
+#ifndef PLATEAU_COMMAND_H
+#define PLATEAU_COMMAND_H
+
+#include "err.h"
+#include "host.h"
+
+int cmd_run(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+
+/* Prints what a person must read to standard error. */
+void command_complain(const struct err *err);
+
+/* The exit code for a failure -errno that is no verdict. */
+int command_exit_code(int error);
+
+/* Judges the run in |folder|, draws its plots, prints the summary and keeps it
+ * there as summary.txt. Returns the exit code. */
+int command_judge(const char *folder);
+
+/* Where the programs and files that come with plateau are, found from the
+ * place of the running program: absolute. 0 or -ENOENT. */
+int command_meshnode(char ret_path[HOST_PATH_MAX]);
+int command_reports(char ret_path[HOST_PATH_MAX]);
+
+#endif

@@ -1,0 +1,40 @@
+/* host.h - what the machine we run on says of itself and of us.
+ *
+ * Platform seam: one of host_linux.c or host_win32.c; uses nothing of ours.
+ */
+#ifndef PLATEAU_HOST_H
+#define PLATEAU_HOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HOST_PATH_MAX = 4096, HOST_TEXT_MAX = 256 };
+
+/* The monotonic clock, which does not stand still while others run. */
+int64_t host_now_ns(void);
+
+/* User and system time of this process so far. */
+int64_t host_own_cpu_ns(void);
+
+/* Processors that we may use, at least 1. */
+long host_cpus(void);
+
+/* Kernel, release, architecture. Returns |text|. */
+char *host_describe(char text[HOST_TEXT_MAX]);
+
+/* Local time as YYYYMMDD-HHMMSS, and in the form of ISO 8601. */
+char *host_stamp(char text[HOST_TEXT_MAX]);
+char *host_local_time(char text[HOST_TEXT_MAX]);
+
+/* Resolves |relative| against the folder of the running program. 0, or
+ * -ENOENT when nothing is there. */
+int host_beside_program(const char *relative, char ret_path[HOST_PATH_MAX]);
+
+/* Makes the folder |path| and those above it, and writes its absolute path.
+ * 0; -EEXIST when it is there and not empty; else -errno. */
+int host_make_folder(const char *path, char ret_path[HOST_PATH_MAX]);
+
+/* Removes a folder that we made, with all that is in it; as far as it goes. */
+void host_remove_folder(const char *path);
+
+#endif

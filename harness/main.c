@@ -1,0 +1,92 @@
+/* plateau: does a network program's memory plateau under churn, or climb? */
+#include "command.h"
+#include "exit_code.h"
+#include "host.h"
+#include "plateau_version.h"
+#include "scenario/scenario.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *about;
+} commands[] = {
+    {"run", cmd_run, "run a scenario, judge it, report"},
+    {"check", cmd_check, "judge a recorded run, or a CSV file, again"},
+};
+
+static void print_help(void)
+{
+    (void)printf(
+        "Usage: plateau COMMAND [ARGUMENT...]\n\n"
+        "Churns real processes on a tight loop, watches the ones that are "
+        "never killed,\n"
+        "and decides from their memory: plateau, or climb?\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        (void)printf("  %-10s %s\n", commands[i].name, commands[i].about);
+    }
+    (void)printf(
+        "  %-10s what a scenario may say\n"
+        "  %-10s print the version\n\n"
+        "'plateau COMMAND --help' tells more.\n\n"
+        "Exit status: 0 plateau, 1 climb, 2 inconclusive, 3 invalid run,\n"
+        "64 bad usage or scenario, 65 unreadable data, 70 our own fault, 74 "
+        "input/output.\n",
+        "reference", "--version");
+}
+
+/* In the build folder, or as installed. */
+static int find_file(const char *const *candidates, char *ret_path)
+{
+    for (; *candidates != NULL; candidates++) {
+        if (host_beside_program(*candidates, ret_path) == 0) {
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+int command_meshnode(char ret_path[HOST_PATH_MAX])
+{
+    static const char *const candidates[] = {"../node/meshnode", "meshnode",
+                                             NULL};
+    return find_file(candidates, ret_path);
+}
+
+int command_reports(char ret_path[HOST_PATH_MAX])
+{
+    static const char *const candidates[] = {"../../reports",
+                                             "../share/plateau/reports", NULL};
+    return find_file(candidates, ret_path);
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "--help";
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+        strcmp(word, "help") == 0) {
+        print_help();
+        return argc > 1 ? 0 : EXIT_USAGE;
+    }
+    if (strcmp(word, "--version") == 0) {
+        (void)printf("plateau %s\n", PLATEAU_VERSION);
+        return 0;
+    }
+    if (strcmp(word, "reference") == 0) {
+        scenario_print_reference(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    (void)fprintf(stderr,
+                  "plateau: no command '%s'; there are: run, check, reference. "
+                  "Try 'plateau --help'.\n",
+                  word);
+    return EXIT_USAGE;
+}

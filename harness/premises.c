@@ -1,0 +1,239 @@
+#include "premises.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Shares that a premise still stands at. */
+static const double churn_share_min = 0.9;
+static const double grid_share_min = 0.9;
+static const double health_share_min = 0.9;
+
+static int check_end(const struct run_facts *facts, struct summary *summary)
+{
+    bool is_held = facts->how != RUN_INVALID && facts->how != RUN_BROKEN &&
+                   facts->churn_begin_ns >= 0;
+    if (facts->how == RUN_COMPLETED) {
+        return summary_add_premise(summary, "the run", true,
+                                   "ran its %.4g s of churn to the end",
+                                   facts->asked_duration_s);
+    }
+    if (facts->churn_begin_ns < 0) {
+        return summary_add_premise(summary, "the run", false,
+                                   "ended before churn began: %s",
+                                   facts->sentence);
+    }
+    return summary_add_premise(
+        summary, "the run", is_held, "ended after %.1f of %.4g s of churn: %s",
+        run_facts_churn_s(facts), facts->asked_duration_s, facts->sentence);
+}
+
+static int check_churn(const struct run_facts *facts, struct summary *summary)
+{
+    double asked = facts->scenario->rate_per_s;
+    double churn_s = run_facts_churn_s(facts);
+    double achieved = churn_s > 0. ? (double)facts->events / churn_s : 0.;
+    if (asked == 0.) {
+        return 0;
+    }
+    bool is_held = achieved >= churn_share_min * asked;
+    return summary_add_premise(
+        summary, "the churn", is_held,
+        "%" PRId64 " kills and respawns, %.1f/s of the %.4g/s asked for%s",
+        facts->events, achieved, asked,
+        is_held ? ""
+                : "; ask for a lower rate, or give the targets more time or "
+                  "more processors");
+}
+
+static int check_grid(struct store *store, const struct run_facts *facts,
+                      struct summary *summary)
+{
+    struct store_tick *ticks = NULL;
+    size_t count = 0, taken = 0;
+    int result = store_ticks(store, &ticks, &count);
+    if (result != 0) {
+        return result;
+    }
+    for (size_t i = 0; i < count; i++) {
+        taken += ticks[i].t_ns >= facts->churn_begin_ns &&
+                 ticks[i].t_ns <= facts->churn_end_ns;
+    }
+    free(ticks);
+    double asked = floor(run_facts_churn_s(facts) * 1e3 /
+                         (double)facts->scenario->sample_ms);
+    bool is_held = (double)taken >= grid_share_min * asked && taken > 0;
+    return summary_add_premise(
+        summary, "the samples", is_held, "%zu of %.0f places on the grid%s",
+        taken, asked,
+        is_held ? ""
+                : "; the machine was too busy or asleep: sample less often "
+                  "(run.sample_ms) or run on a quieter machine");
+}
+
+static int check_observers(struct store *store, const struct run_facts *facts,
+                           const struct store_slot *slots, size_t slots_count,
+                           struct summary *summary)
+{
+    struct store_process *processes = NULL;
+    size_t count = 0, observers = 0, lives = 0, deaths = 0;
+    int result = store_processes(store, &processes, &count);
+    if (result != 0) {
+        return result;
+    }
+    for (size_t i = 0; i < slots_count; i++) {
+        observers += slots[i].is_observer;
+        for (size_t j = 0; j < count && slots[i].is_observer; j++) {
+            const struct store_process *process = &processes[j];
+            lives += process->slot_id == slots[i].id;
+            deaths += process->slot_id == slots[i].id &&
+                      process->ended_ns >= 0 &&
+                      process->ended_ns < facts->churn_end_ns;
+        }
+    }
+    free(processes);
+    bool is_held = lives == observers && deaths == 0 && observers > 0;
+    return summary_add_premise(
+        summary, "the observers", is_held,
+        is_held ? "%zu, each lived through the whole run"
+                : "%zu were to live through the whole run and did not; see "
+                  "logs/ in the run folder",
+        observers);
+}
+
+/* The points of |name| in one observer's tally while churn went on, whatever
+ * kind of entry it is; -ENOENT when it has none. */
+static int health_points(struct store *store, const struct run_facts *facts,
+                         const char *name, int64_t slot_id,
+                         struct store_point **ret_points, size_t *ret_count)
+{
+    static const struct {
+        const char *before, *after;
+    } forms[] = {{"tally/", ""}, {"tally/", ".spawned"}, {"", ""}};
+    struct store_series series;
+    int result = -ENOENT;
+    for (size_t i = 0; i < 3 && result == -ENOENT; i++) {
+        char metric[STORE_NAME_MAX];
+        (void)snprintf(metric, sizeof metric, "%s%s%s", forms[i].before, name,
+                       forms[i].after);
+        result = store_find_series(store, slot_id, metric, &series);
+    }
+    if (result == 0) {
+        result = store_points(store, series.id, facts->churn_begin_ns,
+                              facts->churn_end_ns, ret_points, ret_count);
+    }
+    return result;
+}
+
+/* What one observer's points say of one rule. */
+struct health {
+    double share; /* of the samples that are high enough */
+    double growth;
+};
+
+static struct health measure_health(const struct scenario_health *rule,
+                                    const struct store_point *points,
+                                    size_t count)
+{
+    size_t high = 0;
+    for (size_t i = 0; i < count; i++) {
+        high += points[i].value >= rule->at_least;
+    }
+    return (struct health){
+        .share = count > 0 ? (double)high / (double)count : 0.,
+        .growth = count > 0 ? points[count - 1].value - points[0].value : 0.,
+    };
+}
+
+static int report_health(const struct scenario_health *rule, size_t observers,
+                         const struct health *worst, struct summary *summary)
+{
+    bool wants_level = isfinite(rule->at_least);
+    bool wants_growth = isfinite(rule->grows_at_least);
+    bool is_held = observers > 0 &&
+                   (!wants_level || worst->share >= health_share_min) &&
+                   (!wants_growth || worst->growth >= rule->grows_at_least);
+    char level[96] = "";
+    char growth[96] = "";
+    if (observers == 0) {
+        return summary_add_premise(summary, rule->name, false,
+                                   "no observer's tally has an entry of that "
+                                   "name; correct health: in the scenario");
+    }
+    if (wants_level) {
+        (void)snprintf(level, sizeof level,
+                       "%.4g or more in %.0f %% of samples", rule->at_least,
+                       100. * worst->share);
+    }
+    if (wants_growth) {
+        (void)snprintf(growth, sizeof growth, "%sgrew by %.0f (%.4g asked for)",
+                       wants_level ? ", " : "", worst->growth,
+                       rule->grows_at_least);
+    }
+    return summary_add_premise(
+        summary, rule->name, is_held, "%s%s%s", level, growth,
+        is_held ? ""
+                : ", in the worst observer: the target did not work as it "
+                  "should; see logs/ in the run folder");
+}
+
+static int check_health(struct store *store, const struct run_facts *facts,
+                        const struct scenario_health *rule,
+                        const struct store_slot *slots, size_t slots_count,
+                        struct summary *summary)
+{
+    struct health worst = {.share = 1., .growth = INFINITY};
+    size_t observers = 0;
+    for (size_t i = 0; i < slots_count; i++) {
+        struct store_point *points = NULL;
+        size_t count = 0;
+        if (!slots[i].is_observer) {
+            continue;
+        }
+        int result = health_points(store, facts, rule->name, slots[i].id,
+                                   &points, &count);
+        if (result == -ENOENT) {
+            continue;
+        }
+        if (result != 0) {
+            return result;
+        }
+        struct health health = measure_health(rule, points, count);
+        free(points);
+        observers++;
+        worst.share = fmin(worst.share, health.share);
+        worst.growth = fmin(worst.growth, health.growth);
+    }
+    return report_health(rule, observers, &worst, summary);
+}
+
+int premises_check(struct store *store, const struct run_facts *facts,
+                   struct summary *summary)
+{
+    struct store_slot *slots = NULL;
+    size_t count = 0;
+    int result = check_end(facts, summary);
+    if (result != 0 || facts->churn_begin_ns < 0) {
+        return result;
+    }
+    result = store_slots(store, &slots, &count);
+    if (result == 0) {
+        result = check_churn(facts, summary);
+    }
+    if (result == 0) {
+        result = check_grid(store, facts, summary);
+    }
+    if (result == 0) {
+        result = check_observers(store, facts, slots, count, summary);
+    }
+    for (uint32_t i = 0; result == 0 && i < facts->scenario->health_count;
+         i++) {
+        result = check_health(store, facts, &facts->scenario->health[i], slots,
+                              count, summary);
+    }
+    free(slots);
+    return result;
+}

@@ -1,0 +1,147 @@
+#include "recorder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void keep_error(struct recorder *recorder, int result)
+{
+    if (result < 0 && recorder->error == 0) {
+        recorder->error = result;
+    }
+}
+
+int recorder_slots(struct recorder *recorder,
+                   const struct supervisor *supervisor, uint32_t self_slot_id)
+{
+    struct supervisor_counts counts;
+    supervisor_counts(supervisor, &counts);
+    for (uint32_t i = 0; i < counts.slots && recorder->error == 0; i++) {
+        struct supervisor_slot slot;
+        supervisor_slot(supervisor, i, &slot);
+        struct store_slot row = {.id = i,
+                                 .ordinal = (int32_t)slot.ordinal,
+                                 .is_observer = slot.is_observer};
+        (void)snprintf(row.role, sizeof row.role, "%s", slot.role);
+        keep_error(recorder, store_slot_add(recorder->store, &row));
+    }
+    recorder->self_slot_id = self_slot_id;
+    struct store_slot self = {.id = self_slot_id, .role = "plateau"};
+    keep_error(recorder, store_slot_add(recorder->store, &self));
+    return recorder->error;
+}
+
+void recorder_process(struct recorder *recorder,
+                      const struct supervisor_process *process)
+{
+    struct store_process row = {
+        .id = process->id,
+        .slot_id = process->slot_id,
+        .generation = process->generation,
+        .pid = process->pid,
+        .spawned_ns = process->spawned_ns,
+        .ready_ns = process->ready_ns,
+        .ended_ns = process->ended_ns,
+        .exit_code = process->exit_code,
+        .signal = process->signal,
+    };
+    if (recorder->error == 0) {
+        keep_error(recorder, store_process_put(recorder->store, &row));
+    }
+}
+
+void recorder_event(struct recorder *recorder,
+                    const struct supervisor_event *event)
+{
+    struct store_event row = {
+        .seq = event->seq,
+        .t_ns = event->t_ns,
+        .slot_id = event->slot_id,
+        .killed_process_id = event->killed_process_id,
+    };
+    if (recorder->error == 0) {
+        keep_error(recorder, store_event_add(recorder->store, &row));
+    }
+}
+
+static int sink_series(void *context, const struct sampler_series *series,
+                       int64_t *ret_series_id)
+{
+    struct recorder *recorder = context;
+    struct store_series row = {
+        .id = ++recorder->next_series_id,
+        .slot_id = series->slot_id,
+        .kind = series->is_counter ? STORE_COUNTER : STORE_GAUGE,
+        .quantum = series->quantum,
+    };
+    (void)snprintf(row.metric, sizeof row.metric, "%s", series->metric);
+    (void)snprintf(row.unit, sizeof row.unit, "%s", series->unit);
+    if (recorder->error == 0) {
+        keep_error(recorder, store_series_add(recorder->store, &row));
+    }
+    size_t known = sizeof recorder->is_private / sizeof recorder->is_private[0];
+    if (strcmp(series->metric, "private") == 0 && row.id < (int64_t)known &&
+        row.slot_id != recorder->self_slot_id) {
+        recorder->is_private[row.id] = true;
+        recorder->private_series_max = row.id;
+    }
+    *ret_series_id = row.id;
+    return recorder->error;
+}
+
+static int sink_value(void *context, int64_t series_id, int64_t tick,
+                      double value)
+{
+    struct recorder *recorder = context;
+    if (series_id <= recorder->private_series_max &&
+        recorder->is_private[series_id]) {
+        recorder->private_bytes[series_id] = value;
+    }
+    if (recorder->error == 0) {
+        keep_error(recorder,
+                   store_value_add(recorder->store, series_id, tick, value));
+    }
+    return recorder->error;
+}
+
+static int sink_tick(void *context, const struct sampler_tick *tick)
+{
+    struct recorder *recorder = context;
+    struct store_tick row = {
+        .tick = tick->tick,
+        .t_ns = tick->t_ns,
+        .events = tick->events,
+        .cost_ns = tick->cost_ns,
+    };
+    if (recorder->error == 0) {
+        keep_error(recorder, store_tick_add(recorder->store, &row));
+    }
+    return recorder->error;
+}
+
+struct sampler_sink recorder_sink(struct recorder *recorder)
+{
+    return (struct sampler_sink){
+        .context = recorder,
+        .series = sink_series,
+        .value = sink_value,
+        .tick = sink_tick,
+    };
+}
+
+void recorder_commit(struct recorder *recorder)
+{
+    if (recorder->error == 0) {
+        keep_error(recorder, store_commit(recorder->store));
+    }
+}
+
+double recorder_private_max(const struct recorder *recorder)
+{
+    double max = 0.;
+    for (int64_t i = 1; i <= recorder->private_series_max; i++) {
+        if (recorder->is_private[i] && recorder->private_bytes[i] > max) {
+            max = recorder->private_bytes[i];
+        }
+    }
+    return max;
+}

@@ -1,0 +1,49 @@
+/* recorder.h - writes what the supervisor and the sampler report to the store.
+ *
+ * The one place that joins churn and sample to store; it also keeps the few
+ * latest figures that progress shows. A write that fails is remembered, and
+ * nothing is written after it.
+ */
+#ifndef PLATEAU_RECORDER_H
+#define PLATEAU_RECORDER_H
+
+#include "churn/supervisor.h"
+#include "sample/sampler.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Zeroes and a store are a recorder. */
+struct recorder {
+    struct store *store; /* borrowed */
+    int error;           /* first failure, -errno; 0: none */
+    int64_t self_slot_id;
+    int64_t next_series_id;
+    int64_t private_series_max; /* highest id in |is_private| */
+    bool is_private[256];       /* series that are an observer's "private" */
+    double private_bytes[256];  /* their latest values */
+};
+
+/* Adds a row for every slot of the supervisor, and one for ourselves with the
+ * id |self_slot_id|. 0 or -errno. */
+int recorder_slots(struct recorder *recorder,
+                   const struct supervisor *supervisor, uint32_t self_slot_id);
+
+/* The supervisor's reports. */
+void recorder_process(struct recorder *recorder,
+                      const struct supervisor_process *process);
+void recorder_event(struct recorder *recorder,
+                    const struct supervisor_event *event);
+
+/* The sink to give to a sampler, but for on_failure, which is the caller's. */
+struct sampler_sink recorder_sink(struct recorder *recorder);
+
+/* Commits what is pending. */
+void recorder_commit(struct recorder *recorder);
+
+/* The largest private memory of any observer at its latest reading, bytes; 0
+ * before the first. */
+double recorder_private_max(const struct recorder *recorder);
+
+#endif

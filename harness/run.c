@@ -1,0 +1,431 @@
+/* Happy path: run_execute() makes the folder and the store, starts supervisor
+ * and sampler in one event loop, lets it run until the supervisor is done,
+ * records how it ended. Failure modes: SIGINT or SIGTERM (a clean stop; a
+ * second one kills at once); the targets break a premise (the supervisor
+ * stops by itself); the store cannot be written (we stop the supervisor: what
+ * is in the store stays judgeable, the run is reported as an I/O failure). */
+#include "run.h"
+
+#include "churn/supervisor.h"
+#include "host.h"
+#include "plateau_version.h"
+#include "progress.h"
+#include "recorder.h"
+#include "sample/sampler.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMIT_S 1.0
+#define PROGRESS_S 0.25
+
+struct run {
+    const struct run_options *options;
+    struct ev_loop *loop;
+    struct store *store;
+    struct supervisor *supervisor;
+    struct sampler *sampler;
+    struct recorder recorder;
+    struct progress progress;
+    ev_signal signals[3];
+    ev_timer commit_timer;
+    ev_timer progress_timer;
+    uint32_t self_slot_id;
+    int64_t start_ns;
+    int64_t churn_begin_ns; /* -1: it did not */
+    int64_t churn_end_ns;
+    int64_t cpu_begin_ns; /* of ourselves, when churn began */
+    int64_t cpu_churn_ns;
+    char folder[HOST_PATH_MAX];
+    char store_path[HOST_PATH_MAX + 16];
+};
+
+/* --- the run folder ------------------------------------------------------ */
+
+static int make_run_folder(struct run *run, struct err *err)
+{
+    char path[HOST_PATH_MAX];
+    char stamp[HOST_TEXT_MAX];
+    const struct run_options *options = run->options;
+    if (options->folder != NULL) {
+        (void)snprintf(path, sizeof path, "%s", options->folder);
+    } else {
+        (void)snprintf(path, sizeof path, "runs/%s-%s-%" PRIu64,
+                       options->scenario->name, host_stamp(stamp),
+                       options->seed);
+    }
+    int result = host_make_folder(path, run->folder);
+    if (result == -EEXIST) {
+        err_set(err, path, 0, 0,
+                "is there already and not empty; name another folder with "
+                "--out");
+    } else if (result != 0) {
+        err_set(err, path, 0, 0, "cannot make the run folder: %s",
+                strerror(-result));
+    }
+    return result;
+}
+
+static int keep_scenario(const struct run *run, struct err *err)
+{
+    char path[HOST_PATH_MAX + 16];
+    (void)snprintf(path, sizeof path, "%s/scenario.yaml", run->folder);
+    FILE *file = fopen(path, "w");
+    int result = file ? 0 : -errno;
+    if (file != NULL) {
+        if (fputs(run->options->scenario->text, file) < 0) {
+            result = -errno;
+        }
+        if (fclose(file) != 0 && result == 0) {
+            result = -errno;
+        }
+    }
+    if (result != 0) {
+        err_set(err, path, 0, 0, "cannot write: %s", strerror(-result));
+    }
+    return result;
+}
+
+/* --- facts --------------------------------------------------------------- */
+
+static void note(struct run *run, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void note(struct run *run, const char *key, const char *format, ...)
+{
+    char value[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(value, sizeof value, format, args);
+    va_end(args);
+    int result = store_meta_set(run->store, key, value);
+    if (result != 0 && run->recorder.error == 0) {
+        run->recorder.error = result;
+    }
+}
+
+static void note_beginning(struct run *run)
+{
+    const struct run_options *options = run->options;
+    char text[HOST_TEXT_MAX];
+    note(run, "plateau.version", "%s", PLATEAU_VERSION);
+    note(run, "scenario.name", "%s", options->scenario->name);
+    note(run, "scenario.file", "%s", options->scenario->file);
+    note(run, "run.seed", "%" PRIu64, options->seed);
+    note(run, "run.started", "%s", host_local_time(text));
+    note(run, "run.duration_s", "%.17g", options->scenario->duration_s);
+    note(run, "machine.system", "%s", host_describe(text));
+    note(run, "machine.cpus", "%ld", host_cpus());
+    (void)store_meta_set(run->store, "scenario.text", options->scenario->text);
+}
+
+static const char *end_name(enum supervisor_end end)
+{
+    static const char *const names[] = {
+        [SUPERVISOR_RUNNING] = "running",
+        [SUPERVISOR_COMPLETED] = "completed",
+        [SUPERVISOR_INTERRUPTED] = "interrupted",
+        [SUPERVISOR_INVALID] = "invalid",
+        [SUPERVISOR_BROKEN] = "broken",
+    };
+    return names[end];
+}
+
+static void note_end(struct run *run)
+{
+    struct supervisor_counts counts;
+    struct sampler_counts sampled;
+    supervisor_counts(run->supervisor, &counts);
+    sampler_counts(run->sampler, &sampled);
+    note(run, "end.how", "%s", end_name(supervisor_end(run->supervisor)));
+    note(run, "end.sentence", "%s", supervisor_sentence(run->supervisor));
+    note(run, "churn.begin_ns", "%" PRId64, run->churn_begin_ns);
+    note(run, "churn.end_ns", "%" PRId64, run->churn_end_ns);
+    note(run, "churn.events", "%" PRId64, counts.events);
+    note(run, "churn.respawns", "%" PRId64, counts.respawns);
+    note(run, "churn.crashes", "%" PRId64, counts.crashes);
+    note(run, "churn.late", "%" PRId64, counts.late);
+    note(run, "churn.skipped", "%" PRId64, counts.skipped);
+    note(run, "sample.count", "%" PRId64, sampled.samples);
+    note(run, "sample.gaps", "%" PRId64, sampled.gaps);
+    note(run, "sample.cost_ns", "%" PRId64, sampled.cost_ns);
+    note(run, "sample.cost_max_ns", "%" PRId64, sampled.cost_max_ns);
+    note(run, "supervisor.cpu_churn_ns", "%" PRId64, run->cpu_churn_ns);
+}
+
+/* --- the event loop ------------------------------------------------------ */
+
+static int64_t run_ns(const struct run *run)
+{
+    return host_now_ns() - run->start_ns;
+}
+
+static void show_progress(struct run *run)
+{
+    progress_show(&run->progress, run->supervisor,
+                  recorder_private_max(&run->recorder), run_ns(run));
+}
+
+/* A store that cannot be written ends the run. */
+static void stop_if_unwritable(struct run *run)
+{
+    if (run->recorder.error != 0) {
+        supervisor_stop(run->supervisor, "the store cannot be written");
+    }
+}
+
+static void on_phase(void *context, enum supervisor_phase phase, int64_t now_ns)
+{
+    struct run *run = context;
+    if (phase == SUPERVISOR_CHURNING) {
+        run->churn_begin_ns = now_ns;
+        run->cpu_begin_ns = host_own_cpu_ns();
+        note(run, "churn.begin_ns", "%" PRId64, now_ns);
+    } else if (phase == SUPERVISOR_STOPPING && run->churn_begin_ns >= 0) {
+        run->churn_end_ns = now_ns;
+        run->cpu_churn_ns = host_own_cpu_ns() - run->cpu_begin_ns;
+    }
+    show_progress(run);
+    if (phase == SUPERVISOR_STOPPING) {
+        sampler_stop(run->sampler);
+    } else if (phase == SUPERVISOR_DONE) {
+        ev_break(run->loop, EVBREAK_ALL);
+    }
+}
+
+static void on_process(void *context, enum supervisor_change change,
+                       const struct supervisor_process *process)
+{
+    struct run *run = context;
+    recorder_process(&run->recorder, process);
+    if (change == SUPERVISOR_STARTED) {
+        (void)sampler_process_started(run->sampler, process->slot_id,
+                                      process->pid, process->pidfd);
+    } else if (change == SUPERVISOR_ENDED) {
+        sampler_process_ended(run->sampler, process->slot_id);
+    }
+}
+
+static void on_event(void *context, const struct supervisor_event *event)
+{
+    struct run *run = context;
+    recorder_event(&run->recorder, event);
+    sampler_events_set(run->sampler, event->seq);
+}
+
+static void on_sampler_failure(void *context, int error)
+{
+    struct recorder *recorder = context;
+    if (recorder->error == 0) {
+        recorder->error = error;
+    }
+}
+
+static void on_commit_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct run *run = timer->data;
+    (void)loop;
+    (void)revents;
+    recorder_commit(&run->recorder);
+    stop_if_unwritable(run);
+}
+
+static void on_progress_timer(struct ev_loop *loop, ev_timer *timer,
+                              int revents)
+{
+    (void)loop;
+    (void)revents;
+    show_progress(timer->data);
+}
+
+static void on_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    struct run *run = watcher->data;
+    (void)loop;
+    (void)revents;
+    progress_clear(&run->progress);
+    if (!run->options->is_quiet &&
+        supervisor_phase(run->supervisor) != SUPERVISOR_STOPPING) {
+        (void)fprintf(stderr, "plateau: stopping all processes; once more "
+                              "kills them at once\n");
+    }
+    supervisor_stop(run->supervisor, watcher->signum == SIGINT
+                                         ? "interrupted from the keyboard"
+                                         : "told to stop by a signal");
+}
+
+static void start_watchers(struct run *run)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < 3; i++) {
+        ev_signal_init(&run->signals[i], on_signal, numbers[i]);
+        run->signals[i].data = run;
+        ev_signal_start(run->loop, &run->signals[i]);
+    }
+    ev_timer_init(&run->commit_timer, on_commit_timer, COMMIT_S, COMMIT_S);
+    ev_timer_init(&run->progress_timer, on_progress_timer, PROGRESS_S,
+                  PROGRESS_S);
+    run->commit_timer.data = run;
+    run->progress_timer.data = run;
+    ev_timer_start(run->loop, &run->commit_timer);
+    ev_timer_start(run->loop, &run->progress_timer);
+}
+
+static void stop_watchers(struct run *run)
+{
+    for (size_t i = 0; i < 3; i++) {
+        ev_signal_stop(run->loop, &run->signals[i]);
+    }
+    ev_timer_stop(run->loop, &run->commit_timer);
+    ev_timer_stop(run->loop, &run->progress_timer);
+}
+
+/* --- putting it together ------------------------------------------------- */
+
+static int make_supervisor(struct run *run, struct err *err)
+{
+    struct supervisor_config config = {
+        .loop = run->loop,
+        .scenario = run->options->scenario,
+        .seed = run->options->seed,
+        .run_folder = run->folder,
+        .meshnode = run->options->meshnode,
+        .start_ns = run->start_ns,
+        .callbacks = {.context = run,
+                      .on_phase = on_phase,
+                      .on_process = on_process,
+                      .on_event = on_event},
+    };
+    int result = supervisor_new(&config, &run->supervisor, err);
+    /* A program that is not there is the scenario's mistake. */
+    return result == -ENOENT || result == -EACCES ? -EINVAL : result;
+}
+
+static int make_sampler(struct run *run)
+{
+    struct supervisor_counts counts;
+    supervisor_counts(run->supervisor, &counts);
+    run->self_slot_id = counts.slots;
+    struct sampler_config config = {
+        .loop = run->loop,
+        .start_ns = run->start_ns,
+        .sample_ms = run->options->scenario->sample_ms,
+        .detail_every = run->options->scenario->detail_every,
+        .slots_count = counts.slots,
+        .self_slot_id = run->self_slot_id,
+        .sink = recorder_sink(&run->recorder),
+    };
+    config.sink.on_failure = on_sampler_failure;
+    int result = sampler_new(&config, &run->sampler);
+    for (uint32_t i = 0; result == 0 && i < counts.slots; i++) {
+        struct supervisor_slot slot;
+        supervisor_slot(run->supervisor, i, &slot);
+        sampler_slot_set(run->sampler, i, slot.is_observer, slot.tally);
+    }
+    return result;
+}
+
+/* Everything that must be there before the first process is. */
+static int prepare(struct run *run, struct err *err)
+{
+    int result = make_supervisor(run, err);
+    if (result != 0) {
+        return result;
+    }
+    result = make_sampler(run);
+    if (result != 0) {
+        err_set(err, NULL, 0, 0, "cannot sample: %s", strerror(-result));
+        return result;
+    }
+    note_beginning(run);
+    (void)recorder_slots(&run->recorder, run->supervisor, run->self_slot_id);
+    recorder_commit(&run->recorder);
+    return run->recorder.error;
+}
+
+static void loop_until_done(struct run *run)
+{
+    progress_init(&run->progress, run->options->scenario->duration_s,
+                  run->options->is_quiet);
+    start_watchers(run);
+    sampler_start(run->sampler);
+    supervisor_start(run->supervisor);
+    if (supervisor_phase(run->supervisor) != SUPERVISOR_DONE) {
+        ev_run(run->loop, 0);
+    }
+    stop_watchers(run);
+    progress_clear(&run->progress);
+    note_end(run);
+    recorder_commit(&run->recorder);
+}
+
+/* The run's own failure, if the store could not be written. */
+static int storage_error(const struct run *run, struct err *err)
+{
+    if (run->recorder.error != 0) {
+        *err = *store_err(run->store);
+        if (err->sentence[0] == '\0') {
+            err_set(err, run->store_path, 0, 0, "cannot record: %s",
+                    strerror(-run->recorder.error));
+        }
+    }
+    return run->recorder.error;
+}
+
+int run_execute(const struct run_options *options,
+                char ret_folder[HOST_PATH_MAX], struct err *err)
+{
+    struct run *run = calloc(1, sizeof *run);
+    bool has_begun = false;
+    ret_folder[0] = '\0';
+    if (run == NULL) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    run->options = options;
+    run->churn_begin_ns = -1;
+    run->churn_end_ns = -1;
+    run->loop = ev_default_loop(EVFLAG_AUTO);
+    int result = make_run_folder(run, err);
+    if (result != 0) {
+        goto out;
+    }
+    (void)snprintf(ret_folder, HOST_PATH_MAX, "%s", run->folder);
+    (void)snprintf(run->store_path, sizeof run->store_path, "%s/run.db",
+                   run->folder);
+    result = keep_scenario(run, err);
+    if (result == 0) {
+        result = store_create(run->store_path, &run->store, err);
+    }
+    if (result != 0) {
+        goto out;
+    }
+    run->recorder.store = run->store;
+    run->start_ns = host_now_ns();
+    result = prepare(run, err);
+    if (result == 0) {
+        has_begun = true;
+        loop_until_done(run);
+    }
+    if (run->recorder.error != 0) {
+        result = storage_error(run, err);
+    }
+out:
+    sampler_free(run->sampler);
+    supervisor_free(run->supervisor);
+    store_close(run->store);
+    if (!has_begun && run->folder[0] != '\0') {
+        /* Nothing ran: leave nothing. */
+        host_remove_folder(run->folder);
+        ret_folder[0] = '\0';
+    }
+    free(run);
+    return result;
+}

@@ -1,0 +1,145 @@
+#include "run_facts.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Meta |key| as a number; |fallback| where it is missing. */
+static int64_t number(struct store *store, const char *key, int64_t fallback)
+{
+    char *text = NULL;
+    if (store_meta_get(store, key, &text) != 0) {
+        return fallback;
+    }
+    int64_t value = strtoll(text, NULL, 10);
+    free(text);
+    return value;
+}
+
+static enum run_how read_how(struct store *store)
+{
+    static const struct {
+        const char *name;
+        enum run_how how;
+    } names[] = {
+        {"completed", RUN_COMPLETED},
+        {"interrupted", RUN_INTERRUPTED},
+        {"invalid", RUN_INVALID},
+        {"broken", RUN_BROKEN},
+    };
+    char *text = NULL;
+    enum run_how how = RUN_CUT_OFF;
+    if (store_meta_get(store, "end.how", &text) != 0) {
+        return how;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i].name) == 0) {
+            how = names[i].how;
+        }
+    }
+    free(text);
+    return how;
+}
+
+static void read_sentence(struct store *store, struct run_facts *facts)
+{
+    char *text = NULL;
+    if (facts->how == RUN_CUT_OFF) {
+        (void)snprintf(facts->sentence, sizeof facts->sentence,
+                       "the supervisor was killed before the run was over");
+    } else if (store_meta_get(store, "end.sentence", &text) == 0) {
+        (void)snprintf(facts->sentence, sizeof facts->sentence, "%s", text);
+        free(text);
+    }
+}
+
+static int read_scenario(struct store *store, struct run_facts *facts,
+                         struct err *err)
+{
+    char *text = NULL;
+    char *file = NULL;
+    int result = store_meta_get(store, "scenario.text", &text);
+    if (result == 0) {
+        result = store_meta_get(store, "scenario.file", &file);
+    }
+    if (result == 0) {
+        result = scenario_parse(file, text, &facts->scenario, err);
+    } else {
+        err_set(err, NULL, 0, 0,
+                "the store holds no scenario: it is not the store of a run, "
+                "or the run ended before it began");
+    }
+    free(text);
+    free(file);
+    return result == 0 ? 0 : -EILSEQ;
+}
+
+/* Where a run that was cut off ends: with its last sample. */
+static int read_last_tick(struct store *store, int64_t *ret_ns)
+{
+    struct store_tick *ticks = NULL;
+    size_t count = 0;
+    int result = store_ticks(store, &ticks, &count);
+    if (result == 0 && count > 0) {
+        *ret_ns = ticks[count - 1].t_ns;
+    }
+    free(ticks);
+    return result;
+}
+
+int run_facts_read(struct store *store, struct run_facts *ret_facts,
+                   struct err *err)
+{
+    struct run_facts facts = {.how = read_how(store)};
+    int result = read_scenario(store, &facts, err);
+    if (result != 0) {
+        return result;
+    }
+    char *duration = NULL;
+    facts.asked_duration_s = facts.scenario->duration_s;
+    if (store_meta_get(store, "run.duration_s", &duration) == 0) {
+        facts.asked_duration_s = strtod(duration, NULL);
+        free(duration);
+    }
+    char *seed = NULL;
+    if (store_meta_get(store, "run.seed", &seed) == 0) {
+        facts.seed = strtoull(seed, NULL, 10);
+        free(seed);
+    }
+    read_sentence(store, &facts);
+    facts.churn_begin_ns = number(store, "churn.begin_ns", -1);
+    facts.churn_end_ns = number(store, "churn.end_ns", -1);
+    if (facts.churn_end_ns < 0) {
+        (void)read_last_tick(store, &facts.churn_end_ns);
+    }
+    if (facts.churn_end_ns < facts.churn_begin_ns) {
+        facts.churn_end_ns = facts.churn_begin_ns;
+    }
+    (void)store_event_count(store, &facts.events);
+    facts.respawns = number(store, "churn.respawns", facts.events);
+    facts.crashes = number(store, "churn.crashes", 0);
+    facts.late = number(store, "churn.late", 0);
+    facts.skipped = number(store, "churn.skipped", 0);
+    facts.gaps = number(store, "sample.gaps", 0);
+    int64_t cpu_ns = number(store, "supervisor.cpu_churn_ns", -1);
+    double churn_s = run_facts_churn_s(&facts);
+    facts.own_cpu_share =
+        cpu_ns >= 0 && churn_s > 0. ? (double)cpu_ns / 1e9 / churn_s : NAN;
+    *ret_facts = facts;
+    return 0;
+}
+
+void run_facts_deinit(struct run_facts *facts)
+{
+    scenario_free(facts->scenario);
+    facts->scenario = NULL;
+}
+
+double run_facts_churn_s(const struct run_facts *facts)
+{
+    return facts->churn_begin_ns < 0
+               ? 0.
+               : (double)(facts->churn_end_ns - facts->churn_begin_ns) / 1e9;
+}

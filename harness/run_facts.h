@@ -1,0 +1,48 @@
+/* run_facts.h - what a recorded run says of itself.
+ *
+ * The reading half of what run.c notes in the store: what was asked for, how
+ * it ended, what it counted. A run whose supervisor was killed has no end of
+ * its own; it ends then with its last sample.
+ */
+#ifndef PLATEAU_RUN_FACTS_H
+#define PLATEAU_RUN_FACTS_H
+
+#include "err.h"
+#include "scenario/scenario.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum run_how {
+    RUN_COMPLETED,
+    RUN_INTERRUPTED, /* by a person or a signal: judged as far as it went */
+    RUN_CUT_OFF,     /* the supervisor was killed: likewise */
+    RUN_INVALID,     /* the targets broke a premise */
+    RUN_BROKEN,      /* the machine or we did */
+};
+
+struct run_facts {
+    struct scenario *scenario;
+    uint64_t seed;
+    double asked_duration_s;
+    enum run_how how;
+    char sentence[512];     /* how it ended, in words; "" when completed */
+    int64_t churn_begin_ns; /* -1: churn never began */
+    int64_t churn_end_ns;   /* not before |churn_begin_ns| */
+    int64_t events, respawns, crashes, late, skipped;
+    int64_t gaps;
+    double own_cpu_share; /* of one core while churn went on; NaN: not known */
+};
+
+/* Reads them. 0 and *ret_facts, to be released; or -errno and |err|: -EILSEQ
+ * when what every run records is missing. */
+int run_facts_read(struct store *store, struct run_facts *ret_facts,
+                   struct err *err);
+
+void run_facts_deinit(struct run_facts *facts);
+
+/* Seconds of churn that there were. */
+double run_facts_churn_s(const struct run_facts *facts);
+
+#endif
