@@ -17,6 +17,8 @@ enum {
     DROPS_MAX = 2, /* of half the largest's size; more are a sawtooth */
 };
 
+/* What is beyond is no measurement, and its square may be infinite. */
+static const double MAGNITUDE_MAX = 1e100;
 static const double START_DROPPED = 0.05; /* of the samples */
 static const double EARLIER_PART = 2.0 / 3.0;
 static const double EARLIER_SLOPE_SHARE = 0.8;
@@ -98,12 +100,12 @@ static bool find_fault(const struct judge_point *points, size_t count,
     for (size_t i = 0; i < count; i++) {
         const struct judge_point *p = &points[i];
         const char *fault = NULL;
-        if (!isfinite(p->t_s)) {
-            fault = "its time is not a finite number";
-        } else if (!isfinite(p->value)) {
-            fault = "its value is not a finite number";
-        } else if (has_events && !isfinite(p->events)) {
-            fault = "its count of events is not a finite number";
+        if (!(fabs(p->t_s) <= MAGNITUDE_MAX)) {
+            fault = "its time is not a finite number below 1e100";
+        } else if (!(fabs(p->value) <= MAGNITUDE_MAX)) {
+            fault = "its value is not a finite number below 1e100";
+        } else if (has_events && !(fabs(p->events) <= MAGNITUDE_MAX)) {
+            fault = "its count of events is not a finite number below 1e100";
         } else if (i > 0 && !(p->t_s > points[i - 1].t_s)) {
             fault = "its time is not later than the point's before it";
         } else if (i > 0 && has_events && p->events < points[i - 1].events) {

@@ -23,7 +23,8 @@ enum {
     JUDGE_REASON_SIZE = 256,
 };
 
-/* One sample. A sample that was missed is left out, never guessed. */
+/* One sample. A sample that was missed is left out, never guessed. Numbers
+ * beyond 1e100 are not accepted. */
 struct judge_point {
     double t_s;    /* seconds, strictly increasing */
     double value;  /* in the metric's unit, finite */

@@ -43,7 +43,7 @@ static const char *duration(double seconds, char text[QUANTITY_SIZE])
 {
     if (seconds < 9.95) {
         (void)snprintf(text, QUANTITY_SIZE, "%.1f s", seconds);
-    } else if (seconds < 119.5) {
+    } else if (seconds < 599.5) {
         (void)snprintf(text, QUANTITY_SIZE, "%.0f s", seconds);
     } else if (seconds < 7170.0) {
         (void)snprintf(text, QUANTITY_SIZE, "%.0f min", seconds / 60.0);

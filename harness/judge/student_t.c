@@ -91,7 +91,8 @@ double student_t_quantile(double p, double nu)
 /* With u = t / sqrt(nu + t^2) the density is C (1 - u^2)^(nu/2 - 1) on
  * (-1, 1): smooth, and with its whole tail in a finite range. Simpson's rule
  * gives the distribution at the nodes, a cubic through values and slopes the
- * rest. */
+ * rest. At u = 1 the density may have no derivative: the last interval is
+ * taken as the power of 1 - u that it nearly is. */
 void student_t_table_init(struct student_t_table *table, double nu)
 {
     assert(nu >= 2.0);
@@ -101,13 +102,18 @@ void student_t_table_init(struct student_t_table *table, double nu)
     double before = 1.0;
 
     table->nu = nu;
+    table->tail_power = power + 1.0;
     table->f[0] = 0.0;
     table->slope[0] = 1.0;
     for (int i = 1; i <= STUDENT_T_NODES; i++) {
         double u = i * width;
         double middle = u - 0.5 * width;
         double here = pow(fmax(0.0, 1.0 - u * u), power);
-        sum += before + 4.0 * pow(1.0 - middle * middle, power) + here;
+        sum +=
+            i < STUDENT_T_NODES
+                ? before + 4.0 * pow(1.0 - middle * middle, power) + here
+                : 6.0 * pow(width, power) / (power + 1.0) *
+                      pow(2.0 - width * (power + 1.0) / (power + 2.0), power);
         table->f[i] = sum;
         table->slope[i] = here;
         before = here;
@@ -126,7 +132,11 @@ double student_t_table_cdf(const struct student_t_table *table, double t)
     double u = fabs(t) / sqrt(table->nu + t * t);
     double place = u * STUDENT_T_NODES;
     double half = 0.5;
-    if (place < STUDENT_T_NODES) { /* false for an infinite t as well */
+    if (!(place < STUDENT_T_NODES - 1)) { /* not a number: t is infinite */
+        double tail = 0.5 - table->f[STUDENT_T_NODES - 1];
+        double left = fmax(0.0, STUDENT_T_NODES - place);
+        half -= tail * pow(left, table->tail_power);
+    } else {
         int i = (int)place;
         double r = place - i;
         double f0 = table->f[i];

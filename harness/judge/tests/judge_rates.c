@@ -5,7 +5,7 @@
  * Prints, for each family, the outcomes in per cent, and what a verdict cost;
  * then the totals of the healthy and of the leaky. Exits 1 when a healthy
  * series was called CLIMB, or a leaky one PLATEAU, more often than in one of
- * a hundred.
+ * a hundred. With JUDGE_RATES_REASONS in the environment, prints every reason.
  */
 #include "judge/judge.h"
 #include "series.h"
