@@ -1,0 +1,105 @@
+/* summary.h - what a report is made of, whoever prints it.
+ *
+ * `plateau run` and `plateau check` fill it from the store and the judge; the
+ * terminal, and later the pages, print it. It does no I/O. The lists belong
+ * to the summary; everything in it is copied. Sizes are bytes; a figure that
+ * is not known is NaN, and is left out or shown as "-".
+ */
+#ifndef PLATEAU_SUMMARY_H
+#define PLATEAU_SUMMARY_H
+
+#include "exit_code.h"
+#include "judge/judge.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SUMMARY_NAME_SIZE = 64,
+    SUMMARY_SENTENCE_SIZE = 320,
+    SUMMARY_PATH_SIZE = 512,
+};
+
+/* Something that must be so for the verdict to mean anything. */
+struct summary_premise {
+    char name[SUMMARY_NAME_SIZE]; /* "churn rate" */
+    bool is_held;
+    char sentence[SUMMARY_SENTENCE_SIZE]; /* what was found; the remedy */
+};
+
+/* One judged series. */
+struct summary_series {
+    char observer[SUMMARY_NAME_SIZE]; /* "observer-0" */
+    char metric[SUMMARY_NAME_SIZE];   /* "private" */
+    char unit[16];                    /* "B"; "" for a count */
+    bool is_gate;                     /* decides the run; otherwise a witness */
+    enum judge_outcome outcome;
+    char reason[JUDGE_REASON_SIZE];
+    struct judge_slope per_hour, per_event;
+    double level; /* median trough */
+    double detectable_per_hour, detectable_per_event;
+};
+
+/* A tally pair of an observer at the end of the run. */
+struct summary_pair {
+    char observer[SUMMARY_NAME_SIZE];
+    char name[SUMMARY_NAME_SIZE]; /* "connection_loops" */
+    double spawned, finished;
+    double peers; /* active_peers then; NaN: not counted */
+};
+
+struct summary {
+    char run_name[SUMMARY_NAME_SIZE];
+    char scenario_file[SUMMARY_PATH_SIZE]; /* "" when there is none */
+    bool has_seed;
+    uint64_t seed;
+    double duration_s; /* what was judged */
+
+    enum judge_outcome outcome; /* of the whole run */
+    char reason[SUMMARY_SENTENCE_SIZE];
+
+    bool has_churn; /* false for a series without a run: no rows about it */
+    double events, kills, respawns;
+    double asked_per_s, achieved_per_s;
+    double ready_median_ms; /* from exec to ready */
+
+    double own_cpu_share;     /* of one core, 0 to 1 */
+    double own_private_bytes; /* the supervisor's, at the end */
+    bool has_own_memory;      /* whether the next two are filled */
+    enum judge_outcome own_memory;
+    char own_memory_reason[JUDGE_REASON_SIZE];
+
+    char store_path[SUMMARY_PATH_SIZE]; /* "" where there is none */
+    char plot_path[SUMMARY_PATH_SIZE];
+    char plot_problem[SUMMARY_SENTENCE_SIZE]; /* why there is no plot */
+
+    struct summary_premise *premises;
+    size_t premises_count;
+    struct summary_series *series;
+    size_t series_count;
+    struct summary_pair *pairs;
+    size_t pairs_count;
+};
+
+/* Empty, with every figure NaN. */
+void summary_init(struct summary *summary);
+
+/* Frees the lists. */
+void summary_deinit(struct summary *summary);
+
+/* Appends a row. 0 or -ENOMEM. The sentence is formatted as by printf. */
+int summary_add_premise(struct summary *summary, const char *name, bool is_held,
+                        const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+int summary_add_series(struct summary *summary, const char *observer,
+                       const char *metric, const char *unit, bool is_gate,
+                       const struct judge_verdict *verdict);
+int summary_add_pair(struct summary *summary, const char *observer,
+                     const char *name, double spawned, double finished,
+                     double peers);
+
+/* The exit status that says |outcome|. */
+enum exit_code summary_exit_code(enum judge_outcome outcome);
+
+#endif
