@@ -183,9 +183,7 @@ static void print_verdict(const struct printer *printer,
 {
     const char *name = judge_outcome_name(summary->outcome);
     print_coloured(printer, looks[summary->outcome].colour, name);
-    int column = (int)strlen(name);
-    column += fprintf(printer->stream, "  %s", summary->run_name);
-    (void)fputc('\n', printer->stream);
+    (void)fprintf(printer->stream, "  %s\n", summary->run_name);
     if (summary->reason[0] != '\0') {
         (void)fputs("  ", printer->stream);
         print_wrapped(printer, summary->reason, 2, 2);
