@@ -30,7 +30,7 @@ static void projection_off(const struct ar1_basis *basis,
 
 static void traces_of(const struct ar1_basis *basis, struct traces *ret)
 {
-    double m[JUDGE_BLOCKS_MAX][JUDGE_BLOCKS_MAX];
+    double m[JUDGE_BLOCKS_MAX][JUDGE_BLOCKS_MAX] = {0};
     const size_t count = basis->count;
 
     assert(count <= JUDGE_BLOCKS_MAX && basis->rank <= AR1_BASIS_MAX);
@@ -41,7 +41,7 @@ static void traces_of(const struct ar1_basis *basis, struct traces *ret)
         for (size_t k = 0; k < count; k++) {
             double mj = 0.5 * ((k > 0 ? m[i][k - 1] : 0.0) +
                                (k + 1 < count ? m[i][k + 1] : 0.0));
-            for (size_t j = 0; j < count; j++) {
+            for (size_t j = 0; j < JUDGE_BLOCKS_MAX; j++) {
                 row[j] += mj * m[k][j];
             }
         }

@@ -15,9 +15,9 @@ enum {
     DICTIONARY_CAPPED = 4 * 7,
     DICTIONARY_HINGES = 20,
     DICTIONARY_STEPS = JUDGE_BLOCKS_MAX - 1,
-    DICTIONARY_SHAPES_MAX = DICTIONARY_EXP + DICTIONARY_LOG +
-                            DICTIONARY_CAPPED + DICTIONARY_HINGES +
-                            DICTIONARY_STEPS,
+    DICTIONARY_FIRST_STEP =
+        DICTIONARY_EXP + DICTIONARY_LOG + DICTIONARY_CAPPED + DICTIONARY_HINGES,
+    DICTIONARY_SHAPES_MAX = DICTIONARY_FIRST_STEP + DICTIONARY_STEPS,
 };
 
 enum shape_family {
@@ -28,7 +28,8 @@ enum shape_family {
 };
 
 struct dictionary {
-    size_t count; /* shapes, ordered by family */
+    size_t count; /* shapes, ordered by family; the step that begins at
+                   * block k is shape DICTIONARY_FIRST_STEP + k - 1 */
     enum shape_family family[DICTIONARY_SHAPES_MAX];
     /* The slope that the shape still has at the end: over its last third,
      * in units of its height an x; 0 for the shapes that are over. */

@@ -25,7 +25,7 @@ double mixture_above(const struct models *models, enum mixture_slope slope,
         const struct model_slopes *m = &models->model[i];
         const struct student_t_table *t = &models->t[m->shapes];
         double p = above(t, m->s, m->s_se, growth);
-        if (slope == MIXTURE_LOWER && m->shapes > 0) {
+        if (slope == MIXTURE_LOWER && (m->b != m->s || m->b_se != m->s_se)) {
             p = fmin(p, above(t, m->b, m->b_se, growth));
         }
         sum += m->weight * p;

@@ -19,7 +19,7 @@ static const double EFFECTIVE_MIN = 3.0;
 static const double NU_MIN = 2.0;
 static const double DETERMINANT_MIN = 1e-4; /* of |g|^2 |h|^2 */
 static const double SHAPE_RESIDUE_MIN = 1e-9;
-static const double WEIGHT_MIN = 1e-8; /* of the largest */
+static const double EXCESS_MAX = 18.4; /* exp(-18.4) = 1e-8 of the best */
 
 enum model_class {
     CLASS_NONE,
@@ -66,6 +66,7 @@ struct candidate {
     double inverse[3]; /* (1,1), (1,2), (2,2) */
     double a[MODELS_SHAPES_MAX];
     double sse;
+    double log_variance; /* ln(sse / count) */
     double crit;
 };
 
@@ -83,6 +84,7 @@ struct models_scratch {
     double y_dot[SHAPES];
     double x_norm; /* |x off 1|^2 */
     double y_slope;
+    double mean[SHAPES];    /* of each shape, likewise */
     double x_slope[SHAPES]; /* of each shape on x, before it was taken off */
     bool is_usable[SHAPES];
     size_t candidates;
@@ -134,6 +136,7 @@ static void take_off_line(const struct blocks *blocks, struct models_scratch *s)
     for (size_t j = 0; j < s->dictionary.count; j++) {
         slope[j] /= s->x_norm;
         s->x_slope[j] = slope[j];
+        s->mean[j] = mean[j];
     }
     memset(s->value, 0, sizeof s->value);
     for (size_t k = 0; k < count; k++) {
@@ -153,23 +156,49 @@ static void take_off_line(const struct blocks *blocks, struct models_scratch *s)
     }
 }
 
-/* Summed block by block and some columns at a time: no sum is carried, so
- * that the compiler may vectorise without reordering arithmetic. Only the
- * upper triangle is meant to be read. */
-static void inner_products(double left[][COLUMNS], double right[][COLUMNS],
-                           size_t blocks, double ret[COLUMNS][COLUMNS])
+/* value'right, of which only the upper triangle is meant to be read. Between
+ * smooth columns it is summed block by block and some columns at a time: no
+ * sum is carried, so that the compiler may vectorise without reordering
+ * arithmetic. With a step it is a sum from the step on, less what taking the
+ * line off the step took away. */
+static void inner_products(const struct models_scratch *s,
+                           const double right[][COLUMNS],
+                           double ret[COLUMNS][COLUMNS])
 {
+    double sum[COLUMNS] = {0};
+    double along_x[COLUMNS] = {0};
+    double from_step[COLUMNS] = {0};
+
     memset(ret, 0, sizeof(double[COLUMNS][COLUMNS]));
-    for (size_t k = 0; k < blocks; k++) {
+    for (size_t k = 0; k < s->blocks; k++) {
         const double *restrict row = right[k];
-        for (size_t i = 0; i < COLUMNS; i++) {
-            const double factor = left[k][i];
+        const double x = s->value[k][SHAPES];
+        for (size_t j = 0; j < COLUMNS; j++) {
+            sum[j] += row[j];
+            along_x[j] += x * row[j];
+        }
+        for (size_t i = 0; i < DICTIONARY_FIRST_STEP; i++) {
+            const double factor = s->value[k][i];
             double *restrict out = ret[i];
-            for (size_t j = i / LANES * LANES; j < COLUMNS; j += LANES) {
+            for (size_t j = i / LANES * LANES; j < DICTIONARY_FIRST_STEP;
+                 j += LANES) {
                 for (size_t lane = 0; lane < LANES; lane++) {
                     out[j + lane] += factor * row[j + lane];
                 }
             }
+        }
+    }
+    for (size_t j = 0; j <= SHAPES; j++) {
+        ret[j][SHAPES] = along_x[j];
+    }
+    for (size_t k = s->blocks - 1; k > 0; k--) {
+        const size_t step = DICTIONARY_FIRST_STEP + k - 1;
+        for (size_t j = 0; j < COLUMNS; j++) {
+            from_step[j] += right[k][j];
+        }
+        for (size_t j = 0; j <= step; j++) {
+            ret[j][step] = from_step[j] - s->mean[step] * sum[j] -
+                           s->x_slope[step] * along_x[j];
         }
     }
 }
@@ -192,14 +221,16 @@ static void correlate(struct models_scratch *s, double rho)
             s->filtered[k][j] += carry[j];
         }
     }
-    inner_products(s->value, s->filtered, count, s->gram_r);
+    inner_products(s, s->filtered, s->gram_r);
 }
 
 static void add_candidate(struct models_scratch *s, const struct candidate *c)
 {
     assert(s->candidates < MODELS_MAX);
     s->class_count[c->class]++;
-    s->candidate[s->candidates++] = *c;
+    s->candidate[s->candidates] = *c;
+    s->candidate[s->candidates++].log_variance =
+        log(c->sse / (double)s->blocks);
 }
 
 static void add_single(struct models_scratch *s, size_t i, double sse,
@@ -295,7 +326,7 @@ static size_t weigh(struct models_scratch *s, double rho)
     }
     for (size_t i = 0; i < s->candidates; i++) {
         struct candidate *c = &s->candidate[i];
-        c->crit = effective * log(c->sse / count) +
+        c->crit = effective * c->log_variance +
                   (double)(2 + c->shapes) * log(effective) +
                   class_cost[c->class];
         if (c->crit < s->candidate[best].crit) {
@@ -437,7 +468,7 @@ void models_fit(const struct blocks *blocks, double quantum,
     s->blocks = blocks->count;
     dictionary_build(blocks->x, blocks->count, &s->dictionary);
     take_off_line(blocks, s);
-    inner_products(s->value, s->value, s->blocks, s->gram);
+    inner_products(s, s->value, s->gram);
     enumerate(s, count * quantum * quantum / 12.0);
 
     size_t best = weigh(s, RHO_FIRST);
@@ -452,10 +483,11 @@ void models_fit(const struct blocks *blocks, double quantum,
     ret_models->rho = rho;
     for (size_t i = 0; i < s->candidates; i++) {
         const struct candidate *c = &s->candidate[i];
-        double weight = exp(0.5 * (s->candidate[best].crit - c->crit));
-        if (weight < WEIGHT_MIN) {
+        double excess = 0.5 * (c->crit - s->candidate[best].crit);
+        if (excess > EXCESS_MAX) {
             continue;
         }
+        const double weight = exp(-excess);
         struct model_slopes *m = &ret_models->model[ret_models->count++];
         slopes_of(s, c, trace_line, m);
         m->weight = weight;

@@ -133,39 +133,50 @@ static int build(const struct document *document, const char *path,
     return 0;
 }
 
-int scenario_load(const char *path, struct scenario **ret_scenario,
-                  struct err *err)
+int scenario_parse(const char *file, const char *text,
+                   struct scenario **ret_scenario, struct err *err)
 {
     struct document *document = NULL;
     struct scenario *scenario = NULL;
+    int r = document_new(file, text, strlen(text), &document, err);
+    if (r < 0) {
+        goto out;
+    }
+    r = build(document, file, &scenario, err);
+    if (r < 0) {
+        goto out;
+    }
+    scenario->file = strdup(file);
+    scenario->text = strdup(text);
+    if (scenario->file == NULL || scenario->text == NULL) {
+        scenario_free(scenario);
+        r = -ENOMEM;
+        goto out;
+    }
+    *ret_scenario = scenario;
+out:
+    if (r == -ENOMEM) {
+        (void)blame_file(file, ENOMEM, err);
+    }
+    document_free(document);
+    return r;
+}
+
+int scenario_load(const char *path, struct scenario **ret_scenario,
+                  struct err *err)
+{
     char *text = NULL;
     size_t size = 0;
     int r = read_file(path, &text, &size, err);
     if (r < 0) {
         return r;
     }
-    r = document_new(path, text, size, &document, err);
-    if (r < 0) {
-        goto out;
+    if (strlen(text) != size) {
+        err_set(err, path, 0, 0, "holds a NUL byte; a scenario is text");
+        r = -EINVAL;
+    } else {
+        r = scenario_parse(path, text, ret_scenario, err);
     }
-    r = build(document, path, &scenario, err);
-    if (r < 0) {
-        goto out;
-    }
-    scenario->file = strdup(path);
-    if (scenario->file == NULL) {
-        scenario_free(scenario);
-        r = -ENOMEM;
-        goto out;
-    }
-    scenario->text = text;
-    text = NULL;
-    *ret_scenario = scenario;
-out:
-    if (r == -ENOMEM) {
-        (void)blame_file(path, ENOMEM, err);
-    }
-    document_free(document);
     free(text);
     return r;
 }

@@ -113,6 +113,10 @@ extern const struct scenario_placeholder
 int scenario_load(const char *path, struct scenario **ret_scenario,
                   struct err *err);
 
+/* The same for a text that is at hand; |file| is what to call it. */
+int scenario_parse(const char *file, const char *text,
+                   struct scenario **ret_scenario, struct err *err);
+
 /* Accepts NULL. */
 void scenario_free(struct scenario *scenario);
 
