@@ -162,7 +162,7 @@ static void take_off_line(const struct blocks *blocks, struct models_scratch *s)
  * arithmetic. With a step it is a sum from the step on, less what taking the
  * line off the step took away. */
 static void inner_products(const struct models_scratch *s,
-                           const double right[][COLUMNS],
+                           double right[][COLUMNS],
                            double ret[COLUMNS][COLUMNS])
 {
     double sum[COLUMNS] = {0};
