@@ -584,7 +584,6 @@ void node_free(struct node *node)
     if (node == NULL) {
         return;
     }
-    update_tally(node->loop, &node->tally_timer, 0);
     ev_timer_stop(node->loop, &node->protocol_timer);
     ev_timer_stop(node->loop, &node->housekeeping_timer);
     ev_timer_stop(node->loop, &node->tally_timer);
@@ -597,6 +596,7 @@ void node_free(struct node *node)
     while (node->closing != NULL) {
         connloop_kill(node->closing);
     }
+    update_tally(node->loop, &node->tally_timer, 0);
     transport_free(node->transport);
     plumtree_deinit(&node->plumtree);
     hyparview_deinit(&node->hyparview);
