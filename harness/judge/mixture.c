@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { WIDEN_STEPS_MAX = 200, HALVE_STEPS_MAX = 60 };
-static const double THIN_WEIGHT = 1.0 / 2000.0;
+static const double THIN_WEIGHT = 1.0 / 1000.0;
 static const double TOLERANCE = 1e-3; /* of a standard error */
 
 static double above(const struct student_t_table *t, double estimate, double se,

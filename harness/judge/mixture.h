@@ -17,7 +17,7 @@ enum mixture_slope {
 double mixture_above(const struct models *models, enum mixture_slope slope,
                      double growth);
 
-/* Stands for |models| with far fewer: those of a weight below 1/2000 are
+/* Stands for |models| with far fewer: those of a weight below 1/1000 are
  * drawn at equal steps of their summed weight. Enough for an interval, not
  * for a decision. */
 void mixture_thin(const struct models *models, struct models *ret_models);

@@ -77,47 +77,21 @@ static double percent(double share)
     return fmin(floor(share * 1000.0) / 10.0, 99.9);
 }
 
-void reason_write(const struct reason *r, char *text)
+/* The reasons of an INCONCLUSIVE; |grew| is what rate() made. */
+static void write_doubt(const struct reason *r, const char *what,
+                        const char *grew, char *text)
 {
     const size_t size = JUDGE_REASON_SIZE;
-    const char *what = strcmp(r->unit, "B") == 0 ? "memory" : "it";
-    char grew[3 * QUANTITY_SIZE];
     char budget[QUANTITY_SIZE];
     char other[QUANTITY_SIZE];
     char during[QUANTITY_SIZE];
 
-    rate(r, grew, sizeof grew);
     quantity(r->budget, r->unit, budget);
-    duration(r->duration_s, during);
     switch (r->kind) {
-    case REASON_CLIMBS:
-        (void)snprintf(text, size, "%s grew %s; no bounded shape explains it",
-                       what, grew);
-        break;
-    case REASON_HOLDS:
-        (void)snprintf(text, size,
-                       "%s holds at %s: what it may still grow is within "
-                       "%s in %s (%.1f %% sure)",
-                       what, quantity(r->level, r->unit, other), budget, during,
-                       percent(r->probability));
-        break;
-    case REASON_WITHIN_BUDGET:
-        (void)snprintf(text, size,
-                       "%s grows, within the budget: %s, where %s is allowed",
-                       what, grew, budget);
-        break;
     case REASON_TOO_SHORT:
         (void)snprintf(text, size,
                        "too short: %zu troughs, where at least %zu are needed",
                        r->troughs, r->troughs_min);
-        break;
-    case REASON_UNSURE:
-        (void)snprintf(text, size,
-                       "too noisy or not settled: growth of up to %s in %s "
-                       "cannot be ruled out (%s is allowed), nor is a climb "
-                       "sure (%.1f %%)",
-                       quantity(r->growth_most, r->unit, other), during, budget,
-                       percent(r->p_climb));
         break;
     case REASON_BORDERLINE:
         (void)snprintf(text, size,
@@ -147,6 +121,50 @@ void reason_write(const struct reason *r, char *text)
                        "not to be seen: the models see %s grow %s, but its "
                        "troughs rose by %s only",
                        what, grew, quantity(r->rise, r->unit, other));
+        break;
+    default:
+        (void)snprintf(text, size,
+                       "too noisy or not settled: growth of up to %s in %s "
+                       "cannot be ruled out (%s is allowed), nor is a climb "
+                       "sure (%.1f %%)",
+                       quantity(r->growth_most, r->unit, other),
+                       duration(r->duration_s, during), budget,
+                       percent(r->p_climb));
+        break;
+    }
+}
+
+void reason_write(const struct reason *r, char *text)
+{
+    const size_t size = JUDGE_REASON_SIZE;
+    const char *what = strcmp(r->unit, "B") == 0 ? "memory" : "it";
+    char grew[3 * QUANTITY_SIZE];
+    char budget[QUANTITY_SIZE];
+    char level[QUANTITY_SIZE];
+    char during[QUANTITY_SIZE];
+
+    rate(r, grew, sizeof grew);
+    quantity(r->budget, r->unit, budget);
+    switch (r->kind) {
+    case REASON_CLIMBS:
+        (void)snprintf(text, size, "%s grew %s; no bounded shape explains it",
+                       what, grew);
+        break;
+    case REASON_HOLDS:
+        (void)snprintf(text, size,
+                       "%s holds at %s: what it may still grow is within "
+                       "%s in %s (%.1f %% sure)",
+                       what, quantity(r->level, r->unit, level), budget,
+                       duration(r->duration_s, during),
+                       percent(r->probability));
+        break;
+    case REASON_WITHIN_BUDGET:
+        (void)snprintf(text, size,
+                       "%s grows, within the budget: %s, where %s is allowed",
+                       what, grew, budget);
+        break;
+    default:
+        write_doubt(r, what, grew, text);
         break;
     }
 }

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <math.h>
 
+static const double NEGLIGIBLE = 1e-9;
+
 enum { FRACTION_STEPS_MAX = 300, BISECTION_STEPS = 80 };
 
 static double log_beta(double a, double b)
@@ -135,7 +137,9 @@ double student_t_table_cdf(const struct student_t_table *table, double t)
     if (!(place < STUDENT_T_NODES - 1)) { /* not a number: t is infinite */
         double tail = 0.5 - table->f[STUDENT_T_NODES - 1];
         double left = fmax(0.0, STUDENT_T_NODES - place);
-        half -= tail * pow(left, table->tail_power);
+        if (tail > NEGLIGIBLE) { /* spares the power where nu is large */
+            half -= tail * pow(left, table->tail_power);
+        }
     } else {
         int i = (int)place;
         double r = place - i;
