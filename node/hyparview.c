@@ -22,76 +22,11 @@
  * is none. As each node's last word on a link is the last that arrives, the
  * two can differ only while a message is under way.
  */
-#include "hyparview.h"
+#include "hyparview_views.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-
-#define MS_NS INT64_C(1000000)
-#define SECOND_NS INT64_C(1000000000)
-#define HOUR_NS (3600 * SECOND_NS)
-
-/* Why a passive peer went out last: those sent in an exchange are the first
- * to make room for those that come back (section 4.5). */
-enum { SENT_IN_SHUFFLE = 1, SENT_IN_REPLY = 2 };
-
-struct hyparview_passive {
-    struct peer_contact contact;
-    uint8_t sent;
-    bool is_tried; /* in this round of promotion */
-};
-
-/* Ours: a peer that was found dead, by hash. */
-struct hyparview_failed {
-    uint64_t hash;
-    int64_t until_ns;
-};
-
-#define ROW(field, low, high, fallback, unit, prose)                           \
-    {                                                                          \
-#field, offsetof(struct hyparview_params, field), low, high, fallback, \
-            unit, prose                                                        \
-    }
-
-const struct param hyparview_param_table[] = {
-    ROW(active_max, 1, HYPARVIEW_ACTIVE_MAX, 5, "count",
-        "neighbours: the active view"),
-    ROW(passive_max, 1, 1024, 30, "count",
-        "peers kept in reserve: the passive view"),
-    ROW(active_walk_ttl, 1, WIRE_TTL_MAX, 6, "hops",
-        "length of a joiner's random walk (ARWL)"),
-    ROW(passive_walk_ttl, 0, WIRE_TTL_MAX, 3, "hops",
-        "hops left where the joiner enters a passive view (PRWL)"),
-    ROW(shuffle_active_count, 0, 7, 3, "count",
-        "neighbours named in a shuffle (ka)"),
-    ROW(shuffle_passive_count, 0, 8, 4, "count",
-        "passive peers named in a shuffle (kp)"),
-    ROW(shuffle_ttl, 1, WIRE_TTL_MAX, 6, "hops",
-        "length of a shuffle's random walk"),
-    ROW(shuffle_period_ns, 10 * MS_NS, HOUR_NS, 10 * SECOND_NS, "ns",
-        "between shuffles, give or take a tenth"),
-    ROW(request_timeout_ns, MS_NS, HOUR_NS, 2 * SECOND_NS, "ns",
-        "a join or neighbour request without reply has failed, dial included"),
-    ROW(promotion_tries, 1, 1024, 6, "count",
-        "refusals after which promotion pauses, with a neighbour left"),
-    ROW(retry_min_ns, MS_NS, HOUR_NS, 200 * MS_NS, "ns",
-        "first pause before promotion or joining is tried again; doubles"),
-    ROW(retry_max_ns, MS_NS, HOUR_NS, 30 * SECOND_NS, "ns",
-        "longest such pause"),
-    ROW(failed_max, 0, 4096, 64, "count",
-        "failed peers remembered, so that shuffles do not bring them back"),
-    ROW(failed_ttl_ns, 0, 24 * HOUR_NS, 30 * SECOND_NS, "ns",
-        "how long a failed peer is remembered"),
-};
-
-const size_t hyparview_param_count =
-    sizeof(hyparview_param_table) / sizeof(hyparview_param_table[0]);
-
-void hyparview_params_default(struct hyparview_params *ret_params)
-{
-    param_defaults(hyparview_param_table, hyparview_param_count, ret_params);
-}
 
 /* What goes out. An operation runs while |is_inside| holds. */
 
@@ -131,24 +66,6 @@ static void send_reply(struct hyparview *h, const struct peer_contact *to,
     send_to(h, to, &m);
 }
 
-/* Looking things up. The views are small: a scan beats an index. */
-
-static int find_active(const struct hyparview *h, const struct peer_id *id)
-{
-    for (int i = 0; i < h->active_count; i++)
-        if (peer_id_equal(&h->active[i].id, id))
-            return i;
-    return -1;
-}
-
-static int find_passive(const struct hyparview *h, const struct peer_id *id)
-{
-    for (int i = 0; i < h->passive_count; i++)
-        if (peer_id_equal(&h->passive[i].contact.id, id))
-            return i;
-    return -1;
-}
-
 /* A request to a bare address is found by that address. */
 static int find_request(const struct hyparview *h,
                         const struct peer_contact *peer)
@@ -162,11 +79,6 @@ static int find_request(const struct hyparview *h,
             return i;
     }
     return -1;
-}
-
-static bool is_self(const struct hyparview *h, const struct peer_id *id)
-{
-    return peer_id_equal(&h->self.id, id);
 }
 
 /* A random neighbour that is neither |a| nor |b| (NULL: nobody), or NULL. */
@@ -185,94 +97,6 @@ static const struct peer_contact *random_active(struct hyparview *h,
             candidates[count++] = peer;
     }
     return count == 0 ? NULL : candidates[rng_below(&h->rng, count)];
-}
-
-/* The memory of failed peers: a ring, the oldest is overwritten. */
-
-static void failed_add(struct hyparview *h, const struct peer_id *id,
-                       int64_t now_ns)
-{
-    if (h->params.failed_max == 0)
-        return;
-    h->failed[h->failed_next].hash = peer_id_hash(id, h->hash_key);
-    h->failed[h->failed_next].until_ns = now_ns + h->params.failed_ttl_ns;
-    h->failed_next = (uint16_t)((h->failed_next + 1) % h->params.failed_max);
-}
-
-static bool failed_holds(const struct hyparview *h, const struct peer_id *id,
-                         int64_t now_ns)
-{
-    uint64_t hash = peer_id_hash(id, h->hash_key);
-
-    for (int64_t i = 0; i < h->params.failed_max; i++)
-        if (h->failed[i].hash == hash && h->failed[i].until_ns > now_ns)
-            return true;
-    return false;
-}
-
-/* It has spoken, so it lives. */
-static void failed_forget(struct hyparview *h, const struct peer_id *id)
-{
-    uint64_t hash = peer_id_hash(id, h->hash_key);
-
-    for (int64_t i = 0; i < h->params.failed_max; i++)
-        if (h->failed[i].hash == hash)
-            h->failed[i].until_ns = INT64_MIN;
-}
-
-/* The passive view. */
-
-static void passive_remove(struct hyparview *h, const struct peer_id *id)
-{
-    int i = find_passive(h, id);
-
-    if (i >= 0)
-        h->passive[i] = h->passive[--h->passive_count];
-}
-
-/* The place of the one to go: one that was |sent| if there is one. */
-static size_t passive_victim(struct hyparview *h, uint8_t sent)
-{
-    for (size_t i = 0; i < h->passive_count; i++)
-        if ((h->passive[i].sent & sent) != 0)
-            return i;
-    return rng_below(&h->rng, h->passive_count);
-}
-
-static void passive_add(struct hyparview *h, const struct peer_contact *peer,
-                        uint8_t sent, bool is_tried, int64_t now_ns)
-{
-    size_t place = h->passive_count;
-
-    if (!peer_id_is_set(&peer->id) || is_self(h, &peer->id) ||
-        find_active(h, &peer->id) >= 0 || find_passive(h, &peer->id) >= 0 ||
-        failed_holds(h, &peer->id, now_ns))
-        return;
-    if (h->passive_count == h->params.passive_max)
-        place = passive_victim(h, sent);
-    else
-        h->passive_count++;
-    h->passive[place] =
-        (struct hyparview_passive){.contact = *peer, .is_tried = is_tried};
-}
-
-/* Appends up to |wanted| random passive peers to |list|, marking them. */
-static void passive_sample(struct hyparview *h, size_t wanted, uint8_t mark,
-                           struct wire_contacts *list)
-{
-    for (size_t i = 0; i < h->passive_count; i++)
-        h->passive[i].sent &= (uint8_t)~mark;
-    for (size_t i = 0; i < h->passive_count && i < wanted; i++) {
-        size_t j = i + rng_below(&h->rng, h->passive_count - i);
-        struct hyparview_passive chosen = h->passive[j];
-
-        if (list->count == WIRE_SHUFFLE_MAX)
-            return;
-        h->passive[j] = h->passive[i];
-        chosen.sent |= mark;
-        h->passive[i] = chosen;
-        list->items[list->count++] = chosen.contact;
-    }
 }
 
 /* Requests under way. */
@@ -331,6 +155,25 @@ static void round_reset(struct hyparview *h)
     h->retry_delay_ns = h->params.retry_min_ns;
 }
 
+static int64_t around(struct hyparview *h, int64_t pause_ns)
+{
+    return rng_between(&h->rng, pause_ns / 2, pause_ns * 3 / 2);
+}
+
+/* Ours: a mesh whose nodes die or leave may be falling apart. To be dropped by
+ * a live neighbour is no such sign, and must not count as one: refreshing makes
+ * some nodes drop others, and would go on for ever. */
+static void refresh_soon(struct hyparview *h, int64_t now_ns)
+{
+    int64_t due_ns = now_ns + around(h, h->params.refresh_min_ns);
+
+    if (h->contacts_count == 0)
+        return;
+    h->refresh_delay_ns = h->params.refresh_min_ns;
+    if (due_ns < h->refresh_due_ns)
+        h->refresh_due_ns = due_ns;
+}
+
 /* Takes the neighbour out; what becomes of the peer is the caller's choice. */
 static struct peer_contact active_remove(struct hyparview *h, int i,
                                          enum hyparview_down why)
@@ -350,7 +193,7 @@ static void active_drop_random(struct hyparview *h, int64_t now_ns)
     struct peer_contact peer = active_remove(h, i, HYPARVIEW_DOWN_DROPPED);
 
     send_disconnect(h, &peer, false);
-    passive_add(h, &peer, 0, true, now_ns);
+    hyparview_passive_add(h, &peer, 0, true, now_ns);
     let_go(h, &peer);
 }
 
@@ -366,9 +209,9 @@ static int64_t shuffle_pause_ns(struct hyparview *h)
 static void active_add(struct hyparview *h, const struct peer_contact *peer,
                        int64_t now_ns)
 {
-    if (find_active(h, &peer->id) >= 0)
+    if (hyparview_find_active(h, &peer->id) >= 0)
         return;
-    passive_remove(h, &peer->id);
+    hyparview_passive_remove(h, &peer->id);
     request_forget(h, &peer->id);
     if (h->active_count == h->params.active_max)
         active_drop_random(h, now_ns);
@@ -377,6 +220,8 @@ static void active_add(struct hyparview *h, const struct peer_contact *peer,
     if (h->shuffle_due_ns == INT64_MAX)
         h->shuffle_due_ns =
             now_ns + rng_between(&h->rng, 0, h->params.shuffle_period_ns);
+    if (h->refresh_due_ns == INT64_MAX)
+        refresh_soon(h, now_ns);
     h->stats.neighbors_up++;
     h->ops->neighbor_up(h->context, peer);
 }
@@ -455,8 +300,7 @@ static void promote(struct hyparview *h, int64_t now_ns)
     if (h->passive_count == 0 &&
         (h->active_count > 0 || h->contacts_count == 0))
         return;
-    h->retry_due_ns = now_ns + rng_between(&h->rng, h->retry_delay_ns / 2,
-                                           h->retry_delay_ns * 3 / 2);
+    h->retry_due_ns = now_ns + around(h, h->retry_delay_ns);
     h->retry_delay_ns *= 2;
     if (h->retry_delay_ns > h->params.retry_max_ns)
         h->retry_delay_ns = h->params.retry_max_ns;
@@ -484,12 +328,39 @@ static void count_refusal(struct hyparview *h)
 static void take_joiner(struct hyparview *h, const struct peer_contact *joiner,
                         int64_t now_ns)
 {
-    if (find_active(h, &joiner->id) >= 0 || find_request(h, joiner) >= 0)
+    if (hyparview_find_active(h, &joiner->id) >= 0 ||
+        find_request(h, joiner) >= 0)
         return;
     if (h->requests_count == HYPARVIEW_REQUESTS_MAX)
-        passive_add(h, joiner, 0, false, now_ns);
+        hyparview_passive_add(h, joiner, 0, false, now_ns);
     else
         request_send(h, joiner, false, true, now_ns);
+}
+
+/* Ours: a walk on our behalf through a first contact, which ends in a link to
+ * wherever the contact's part of the mesh is. To be its neighbour already is
+ * as good. */
+static void refresh(struct hyparview *h, int64_t now_ns)
+{
+    const struct peer_contact *contact;
+    struct wire_message walk = {
+        .type = WIRE_FORWARD_JOIN,
+        .forward_join = {.joiner = h->self,
+                         .ttl = (uint8_t)h->params.active_walk_ttl}};
+
+    h->refresh_due_ns = INT64_MAX;
+    if (h->contacts_count == 0 || h->active_count == 0)
+        return;
+    h->refresh_due_ns = now_ns + around(h, h->refresh_delay_ns);
+    h->refresh_delay_ns *= 2;
+    if (h->refresh_delay_ns > h->params.refresh_max_ns)
+        h->refresh_delay_ns = h->params.refresh_max_ns;
+    contact = &h->contacts[rng_below(&h->rng, h->contacts_count)];
+    for (size_t i = 0; i < h->active_count; i++)
+        if (peer_addr_equal(&h->active[i].addr, &contact->addr))
+            return;
+    h->stats.refreshes_sent++;
+    send_to(h, contact, &walk);
 }
 
 /* What comes in. */
@@ -525,19 +396,23 @@ static void on_forward_join(struct hyparview *h,
     const struct peer_contact *joiner = &m->forward_join.joiner;
     const struct peer_contact *next;
     struct wire_message walk = *m;
+    bool is_refresh = peer_id_equal(&joiner->id, &from->id);
 
-    stray(h, from);
-    if (is_self(h, &joiner->id))
+    if (!is_refresh)
+        stray(h, from);
+    if (hyparview_is_self(h, &joiner->id))
         return;
     next = random_active(h, &from->id, &joiner->id);
     if (m->forward_join.ttl == 0 || h->active_count <= 1 || next == NULL) {
         take_joiner(h, joiner, now_ns);
-        return;
+    } else {
+        if (m->forward_join.ttl == h->params.passive_walk_ttl)
+            hyparview_passive_add(h, joiner, 0, false, now_ns);
+        walk.forward_join.ttl--;
+        send_to(h, next, &walk);
     }
-    if (m->forward_join.ttl == h->params.passive_walk_ttl)
-        passive_add(h, joiner, 0, false, now_ns);
-    walk.forward_join.ttl--;
-    send_to(h, next, &walk);
+    if (is_refresh)
+        let_go(h, from);
 }
 
 static void on_neighbor(struct hyparview *h, const struct peer_contact *from,
@@ -545,7 +420,7 @@ static void on_neighbor(struct hyparview *h, const struct peer_contact *from,
 {
     bool is_accepted = m->neighbor.is_high ||
                        h->active_count < h->params.active_max ||
-                       find_active(h, &from->id) >= 0;
+                       hyparview_find_active(h, &from->id) >= 0;
 
     send_reply(h, from, m->neighbor.nonce, is_accepted);
     if (is_accepted)
@@ -598,16 +473,17 @@ static void on_neighbor_reply(struct hyparview *h,
 static void on_disconnect(struct hyparview *h, const struct peer_contact *from,
                           const struct wire_message *m, int64_t now_ns)
 {
-    int i = find_active(h, &from->id);
+    int i = hyparview_find_active(h, &from->id);
 
     if (i >= 0)
         active_remove(h, i, HYPARVIEW_DOWN_TOLD);
     if (m->disconnect.is_leaving) {
         request_forget(h, &from->id);
-        passive_remove(h, &from->id);
-        failed_add(h, &from->id, now_ns);
+        hyparview_passive_remove(h, &from->id);
+        hyparview_failed_add(h, &from->id, now_ns);
+        refresh_soon(h, now_ns);
     } else if (i >= 0) {
-        passive_add(h, from, 0, true, now_ns);
+        hyparview_passive_add(h, from, 0, true, now_ns);
     }
     let_go(h, from);
 }
@@ -616,7 +492,7 @@ static void integrate(struct hyparview *h, const struct wire_contacts *list,
                       uint8_t sent, int64_t now_ns)
 {
     for (size_t i = 0; i < list->count; i++)
-        passive_add(h, &list->items[i], sent, false, now_ns);
+        hyparview_passive_add(h, &list->items[i], sent, false, now_ns);
 }
 
 static void on_shuffle(struct hyparview *h, const struct peer_contact *from,
@@ -627,7 +503,7 @@ static void on_shuffle(struct hyparview *h, const struct peer_contact *from,
     struct wire_message out;
 
     stray(h, from);
-    if (is_self(h, &origin->id))
+    if (hyparview_is_self(h, &origin->id))
         return;
     next = random_active(h, &from->id, &origin->id);
     if (m->shuffle.ttl > 1 && h->active_count > 1 && next != NULL) {
@@ -638,14 +514,14 @@ static void on_shuffle(struct hyparview *h, const struct peer_contact *from,
     }
     memset(&out, 0, sizeof(out));
     out.type = WIRE_SHUFFLE_REPLY;
-    passive_sample(h, m->shuffle.contacts.count + 1u, SENT_IN_REPLY,
-                   &out.shuffle_reply.contacts);
+    hyparview_passive_sample(h, m->shuffle.contacts.count + 1u, SENT_IN_REPLY,
+                             &out.shuffle_reply.contacts);
     h->stats.shuffles_answered++;
     if (out.shuffle_reply.contacts.count > 0) {
         send_to(h, origin, &out);
         let_go(h, origin);
     }
-    passive_add(h, origin, SENT_IN_REPLY, false, now_ns);
+    hyparview_passive_add(h, origin, SENT_IN_REPLY, false, now_ns);
     integrate(h, &m->shuffle.contacts, SENT_IN_REPLY, now_ns);
 }
 
@@ -682,8 +558,8 @@ static void shuffle_start(struct hyparview *h, int64_t now_ns)
         if (list->count < h->params.shuffle_active_count && peer != target)
             list->items[list->count++] = *peer;
     }
-    passive_sample(h, (size_t)h->params.shuffle_passive_count, SENT_IN_SHUFFLE,
-                   list);
+    hyparview_passive_sample(h, (size_t)h->params.shuffle_passive_count,
+                             SENT_IN_SHUFFLE, list);
     h->stats.shuffles_started++;
     send_to(h, target, &m);
 }
@@ -695,21 +571,14 @@ static void request_time_out(struct hyparview *h, int i, int64_t now_ns)
     request_remove(h, i);
     h->stats.requests_timed_out++;
     if (peer_id_is_set(&peer.id)) {
-        passive_remove(h, &peer.id);
-        failed_add(h, &peer.id, now_ns);
+        hyparview_passive_remove(h, &peer.id);
+        hyparview_failed_add(h, &peer.id, now_ns);
         send_disconnect(h, &peer, false);
     }
     let_go(h, &peer);
 }
 
 /* The public face: guard, act, fill the active view. */
-
-static size_t block_bytes(const struct hyparview_params *params)
-{
-    return (size_t)params->failed_max * sizeof(struct hyparview_failed) +
-           (size_t)params->passive_max * sizeof(struct hyparview_passive) +
-           HYPARVIEW_CONTACTS_MAX * sizeof(struct peer_contact);
-}
 
 int hyparview_init(struct hyparview *h, const struct peer_contact *self,
                    const struct hyparview_params *params, uint64_t seed,
@@ -723,9 +592,10 @@ int hyparview_init(struct hyparview *h, const struct peer_contact *self,
         h->params = *params;
     if (param_check(hyparview_param_table, hyparview_param_count, &h->params) !=
             NULL ||
-        h->params.retry_min_ns > h->params.retry_max_ns)
+        h->params.retry_min_ns > h->params.retry_max_ns ||
+        h->params.refresh_min_ns > h->params.refresh_max_ns)
         return -EINVAL;
-    block = calloc(1, block_bytes(&h->params));
+    block = calloc(1, hyparview_block_bytes(&h->params));
     if (block == NULL)
         return -ENOMEM;
     h->failed = (struct hyparview_failed *)(void *)block;
@@ -741,6 +611,8 @@ int hyparview_init(struct hyparview *h, const struct peer_contact *self,
     rng_init(&h->rng, seed);
     h->hash_key = rng_next(&h->rng);
     h->shuffle_due_ns = INT64_MAX;
+    h->refresh_due_ns = INT64_MAX;
+    h->refresh_delay_ns = h->params.refresh_min_ns;
     round_reset(h);
     return 0;
 }
@@ -757,7 +629,7 @@ void hyparview_join(struct hyparview *h, const struct peer_contact *contacts,
     enter(h);
     h->contacts_count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (is_self(h, &contacts[i].id) ||
+        if (hyparview_is_self(h, &contacts[i].id) ||
             peer_addr_equal(&h->self.addr, &contacts[i].addr) ||
             h->contacts_count == HYPARVIEW_CONTACTS_MAX)
             continue;
@@ -792,16 +664,17 @@ void hyparview_leave(struct hyparview *h, int64_t now_ns)
     h->contacts_count = 0;
     h->shuffle_due_ns = INT64_MAX;
     h->retry_due_ns = INT64_MAX;
+    h->refresh_due_ns = INT64_MAX;
     leave(h);
 }
 
 /* A peer that speaks is alive, and where it says. */
 static void note_sender(struct hyparview *h, const struct peer_contact *from)
 {
-    int i = find_active(h, &from->id);
-    int j = find_passive(h, &from->id);
+    int i = hyparview_find_active(h, &from->id);
+    int j = hyparview_find_passive(h, &from->id);
 
-    failed_forget(h, &from->id);
+    hyparview_failed_forget(h, &from->id);
     if (!peer_addr_is_set(&from->addr))
         return;
     if (i >= 0)
@@ -829,7 +702,8 @@ int hyparview_receive(struct hyparview *h, const struct peer_contact *from,
 
     if (wire_protocol_of(message->type) != WIRE_PROTOCOL_HYPARVIEW)
         return HYPARVIEW_NOT_MINE;
-    if (h->is_left || is_self(h, &from->id) || !peer_id_is_set(&from->id))
+    if (h->is_left || hyparview_is_self(h, &from->id) ||
+        !peer_id_is_set(&from->id))
         return HYPARVIEW_OK;
     enter(h);
     note_sender(h, &sender);
@@ -842,7 +716,7 @@ int hyparview_receive(struct hyparview *h, const struct peer_contact *from,
 void hyparview_peer_failed(struct hyparview *h, const struct peer_contact *peer,
                            int64_t now_ns)
 {
-    int active = find_active(h, &peer->id);
+    int active = hyparview_find_active(h, &peer->id);
     int request;
 
     if (h->is_left)
@@ -852,11 +726,13 @@ void hyparview_peer_failed(struct hyparview *h, const struct peer_contact *peer,
     while ((request = find_request(h, peer)) >= 0)
         request_remove(h, request);
     if (peer_id_is_set(&peer->id)) {
-        passive_remove(h, &peer->id);
-        failed_add(h, &peer->id, now_ns);
+        hyparview_passive_remove(h, &peer->id);
+        hyparview_failed_add(h, &peer->id, now_ns);
     }
-    if (active >= 0)
+    if (active >= 0) {
         active_remove(h, active, HYPARVIEW_DOWN_FAILED);
+        refresh_soon(h, now_ns);
+    }
     promote(h, now_ns);
     leave(h);
 }
@@ -864,7 +740,7 @@ void hyparview_peer_failed(struct hyparview *h, const struct peer_contact *peer,
 void hyparview_peer_closed(struct hyparview *h, const struct peer_contact *peer,
                            int64_t now_ns)
 {
-    int active = find_active(h, &peer->id);
+    int active = hyparview_find_active(h, &peer->id);
     int request;
 
     if (h->is_left)
@@ -878,7 +754,8 @@ void hyparview_peer_closed(struct hyparview *h, const struct peer_contact *peer,
         struct peer_contact removed =
             active_remove(h, active, HYPARVIEW_DOWN_CLOSED);
 
-        passive_add(h, &removed, 0, true, now_ns);
+        hyparview_passive_add(h, &removed, 0, true, now_ns);
+        refresh_soon(h, now_ns);
     }
     promote(h, now_ns);
     leave(h);
@@ -905,6 +782,8 @@ void hyparview_tick(struct hyparview *h, int64_t now_ns)
             request_time_out(h, i, now_ns);
     if (h->shuffle_due_ns <= now_ns)
         shuffle_start(h, now_ns);
+    if (h->refresh_due_ns <= now_ns)
+        refresh(h, now_ns);
     if (h->retry_due_ns <= now_ns)
         promote_next_round(h, now_ns);
     else
@@ -918,67 +797,16 @@ int64_t hyparview_next_deadline_ns(const struct hyparview *h)
 
     if (h->retry_due_ns < due_ns)
         due_ns = h->retry_due_ns;
+    if (h->refresh_due_ns < due_ns)
+        due_ns = h->refresh_due_ns;
     for (size_t i = 0; i < h->requests_count; i++)
         if (h->requests[i].deadline_ns < due_ns)
             due_ns = h->requests[i].deadline_ns;
     return due_ns;
 }
 
-bool hyparview_is_active(const struct hyparview *h, const struct peer_id *id)
-{
-    return find_active(h, id) >= 0;
-}
-
 bool hyparview_needs(const struct hyparview *h, const struct peer_contact *peer)
 {
-    return find_active(h, &peer->id) >= 0 || find_request(h, peer) >= 0;
-}
-
-size_t hyparview_active_count(const struct hyparview *h)
-{
-    return h->active_count;
-}
-
-size_t hyparview_passive_count(const struct hyparview *h)
-{
-    return h->passive_count;
-}
-
-size_t hyparview_requests_count(const struct hyparview *h)
-{
-    return h->requests_count;
-}
-
-size_t hyparview_failed_count(const struct hyparview *h, int64_t now_ns)
-{
-    size_t count = 0;
-
-    for (int64_t i = 0; i < h->params.failed_max; i++)
-        if (h->failed[i].until_ns > now_ns)
-            count++;
-    return count;
-}
-
-size_t hyparview_heap_bytes(const struct hyparview *h)
-{
-    return h->failed == NULL ? 0 : block_bytes(&h->params);
-}
-
-const struct hyparview_stats *hyparview_stats(const struct hyparview *h)
-{
-    return &h->stats;
-}
-
-const struct peer_contact *hyparview_active_at(const struct hyparview *h,
-                                               size_t i)
-{
-    assert(i < h->active_count);
-    return &h->active[i];
-}
-
-const struct peer_contact *hyparview_passive_at(const struct hyparview *h,
-                                                size_t i)
-{
-    assert(i < h->passive_count);
-    return &h->passive[i].contact;
+    return hyparview_find_active(h, &peer->id) >= 0 ||
+           find_request(h, peer) >= 0;
 }

@@ -41,7 +41,10 @@
  * replies cannot make a link one-sided; a DISCONNECT says whether the sender
  * leaves for good; peers that failed are not taken back into the passive view
  * for |failed_ttl_ns|; low-priority promotion gives up after some refusals
- * and backs off; an isolated node tries its first contacts again.
+ * and backs off; an isolated node tries its first contacts again; and a node
+ * that is not isolated sends a walk through one of them now and then, soon
+ * after it lost a neighbour, rarely in quiet times, so that halves of a mesh
+ * that fell apart, each content with its full views, find together again.
  *
  * Bounds: see the parameter table; requests under way are at most
  * HYPARVIEW_REQUESTS_MAX, and one more is not made. Memory: one struct and
@@ -84,6 +87,8 @@ struct hyparview_params {
     int64_t retry_max_ns;
     int64_t failed_max;
     int64_t failed_ttl_ns;
+    int64_t refresh_min_ns;
+    int64_t refresh_max_ns;
 };
 
 extern const struct param hyparview_param_table[];
@@ -116,7 +121,7 @@ struct hyparview_stats {
     uint64_t promotions_tried, promotions_accepted, promotions_refused;
     uint64_t requests_timed_out;
     uint64_t peers_failed;
-    uint64_t joins_sent;
+    uint64_t joins_sent, refreshes_sent;
     uint64_t neighbors_up, neighbors_down;
 };
 
@@ -156,6 +161,8 @@ struct hyparview {
     int64_t shuffle_due_ns;
     int64_t retry_due_ns; /* of the next round, INT64_MAX when none waits */
     int64_t retry_delay_ns;
+    int64_t refresh_due_ns; /* INT64_MAX without contacts or neighbours */
+    int64_t refresh_delay_ns;
     struct hyparview_stats stats;
 };
 
