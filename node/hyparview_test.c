@@ -617,6 +617,33 @@ static void two_hundred_join_into_one_symmetric_overlay(void **state)
     sim_deinit(&sim);
 }
 
+static uint64_t links_made(const struct sim *sim)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < sim->nodes_max; i++)
+        if (sim->nodes[i].is_alive)
+            count += hyparview_stats(&sim->nodes[i].hyparview)->neighbors_up;
+    return count;
+}
+
+/* Looking for lost parts makes nodes drop others, which must not make these
+ * look in turn. */
+static void quiet_mesh_stays_quiet(void **state)
+{
+    struct sim sim;
+    uint64_t before;
+
+    (void)state;
+    build(&sim, NODES_COUNT, SEED + 6);
+    sim_run(&sim, 600 * SECOND_NS);
+    before = links_made(&sim);
+    sim_run(&sim, 60 * SECOND_NS);
+    /* A walk each 300 s and node moves about two links, with two ends. */
+    assert_true(links_made(&sim) - before < NODES_COUNT * 60 / 300 * 8);
+    sim_deinit(&sim);
+}
+
 static void survivors_of_a_mass_failure_heal(void **state)
 {
     struct sim sim;
@@ -763,6 +790,7 @@ int main(void)
         cmocka_unit_test(leaver_is_not_kept_in_reserve),
         cmocka_unit_test(refuses_parameters_out_of_range),
         cmocka_unit_test(two_hundred_join_into_one_symmetric_overlay),
+        cmocka_unit_test(quiet_mesh_stays_quiet),
         cmocka_unit_test(survivors_of_a_mass_failure_heal),
         cmocka_unit_test(leaving_frees_the_places_at_once),
         cmocka_unit_test(symmetry_returns_after_lost_messages),

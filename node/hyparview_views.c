@@ -4,10 +4,11 @@
 
 #include <assert.h>
 
-#define ROW(field, low, high, fallback, unit, prose)                           \
+#define ROW(field, low_, high_, fallback_, unit_, prose_)                      \
     {                                                                          \
-#field, offsetof(struct hyparview_params, field), low, high, fallback, \
-            unit, prose                                                        \
+        .name = #field, .offset = offsetof(struct hyparview_params, field),    \
+        .low = low_, .high = high_, .fallback = fallback_, .unit = unit_,      \
+        .prose = prose_                                                        \
     }
 
 const struct param hyparview_param_table[] = {

@@ -10,13 +10,8 @@
  * the link that announced it first, then the next, and that link is eager
  * from then on; a neighbour that goes down takes its batch and announcements
  * with it; what is announced but never comes is given up.
- *
- * Messages are remembered in one ring in order of arrival with a hash index
- * (linear probing, backward-shift deletion). The newest entries still hold
- * their payload: the cache is a suffix of what was seen, so that both expire
- * from their old end without a search.
  */
-#include "plumtree.h"
+#include "plumtree_seen.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,19 +22,9 @@
 #define HOUR_NS (3600 * SECOND_NS)
 
 enum {
-    SEEN_CAPACITY_MIN = 16,
     MISSING_CAPACITY_MIN = 4,
     BATCH_CAPACITY_MIN = 8,
     NOWHERE = -1,
-};
-
-/* One message that was seen. */
-struct plumtree_seen {
-    struct message_id id;
-    int64_t arrived_ns;
-    uint8_t *payload; /* NULL once out of the cache, or when empty */
-    uint16_t payload_bytes;
-    uint16_t hops; /* from the origin to here */
 };
 
 struct announcer {
@@ -62,10 +47,11 @@ struct plumtree_peer {
     struct wire_announcement *batch; /* announcements not sent yet */
 };
 
-#define ROW(field, low, high, fallback, unit, prose)                           \
+#define ROW(field, low_, high_, fallback_, unit_, prose_)                      \
     {                                                                          \
-#field, offsetof(struct plumtree_params, field), low, high, fallback,  \
-            unit, prose                                                        \
+        .name = #field, .offset = offsetof(struct plumtree_params, field),     \
+        .low = low_, .high = high_, .fallback = fallback_, .unit = unit_,      \
+        .prose = prose_                                                        \
     }
 
 const struct param plumtree_param_table[] = {
@@ -98,11 +84,6 @@ void plumtree_params_default(struct plumtree_params *ret_params)
     param_defaults(plumtree_param_table, plumtree_param_count, ret_params);
 }
 
-static bool id_equal(const struct message_id *a, const struct message_id *b)
-{
-    return memcmp(a->bytes, b->bytes, MESSAGE_ID_SIZE) == 0;
-}
-
 static uint16_t hops_next(uint16_t hops)
 {
     return hops == UINT16_MAX ? hops : (uint16_t)(hops + 1);
@@ -117,199 +98,6 @@ static void enter(struct plumtree *p)
 static void leave(struct plumtree *p)
 {
     p->is_inside = false;
-}
-
-/* What was seen. The index has two places for each entry of the ring and
- * holds slot + 1; 0 is a free place. */
-
-static uint32_t index_mask(const struct plumtree *p)
-{
-    return 2 * p->seen_capacity - 1;
-}
-
-static uint32_t index_home(const struct plumtree *p,
-                           const struct message_id *id)
-{
-    return (uint32_t)peer_hash_bytes(id->bytes, MESSAGE_ID_SIZE, p->hash_key) &
-           index_mask(p);
-}
-
-/* The place in the index that holds the id, or the free one where it goes. */
-static uint32_t index_place(const struct plumtree *p,
-                            const struct message_id *id)
-{
-    uint32_t place = index_home(p, id);
-
-    while (p->seen_index[place] != 0 &&
-           !id_equal(&p->seen[p->seen_index[place] - 1].id, id))
-        place = (place + 1) & index_mask(p);
-    return place;
-}
-
-/* Empties a place and moves up whatever had been pushed past it. */
-static void index_remove(struct plumtree *p, uint32_t hole)
-{
-    uint32_t mask = index_mask(p);
-    uint32_t place = hole;
-
-    for (;;) {
-        uint32_t home;
-
-        place = (place + 1) & mask;
-        if (p->seen_index[place] == 0)
-            break;
-        home = index_home(p, &p->seen[p->seen_index[place] - 1].id);
-        if (((place - home) & mask) < ((place - hole) & mask))
-            continue;
-        p->seen_index[hole] = p->seen_index[place];
-        hole = place;
-    }
-    p->seen_index[hole] = 0;
-}
-
-static struct plumtree_seen *seen_find(const struct plumtree *p,
-                                       const struct message_id *id)
-{
-    uint16_t entry;
-
-    if (p->seen_count == 0)
-        return NULL;
-    entry = p->seen_index[index_place(p, id)];
-    return entry == 0 ? NULL : &p->seen[entry - 1];
-}
-
-/* The i-th entry, 0 being the oldest. */
-static struct plumtree_seen *seen_at(const struct plumtree *p, uint32_t i)
-{
-    return &p->seen[(p->seen_first + i) & (p->seen_capacity - 1)];
-}
-
-static struct plumtree_seen *cached_oldest(const struct plumtree *p)
-{
-    return seen_at(p, p->seen_count - p->cached_count);
-}
-
-static bool is_cached(const struct plumtree *p,
-                      const struct plumtree_seen *seen)
-{
-    uint32_t slot = (uint32_t)(seen - p->seen);
-    uint32_t age = (slot - p->seen_first) & (p->seen_capacity - 1);
-
-    return age >= p->seen_count - p->cached_count;
-}
-
-static void cache_drop_oldest(struct plumtree *p)
-{
-    struct plumtree_seen *oldest = cached_oldest(p);
-
-    free(oldest->payload);
-    oldest->payload = NULL;
-    p->cached_bytes -= oldest->payload_bytes;
-    p->cached_count--;
-}
-
-static void seen_drop_oldest(struct plumtree *p)
-{
-    struct plumtree_seen *oldest = seen_at(p, 0);
-
-    if (p->cached_count == p->seen_count)
-        cache_drop_oldest(p);
-    index_remove(p, index_place(p, &oldest->id));
-    p->seen_first = (p->seen_first + 1) & (p->seen_capacity - 1);
-    p->seen_count--;
-}
-
-/* Moves the ring to a block of another capacity, 0 for none at all. */
-static int seen_resize(struct plumtree *p, uint32_t capacity)
-{
-    struct plumtree_seen *ring = NULL;
-
-    assert(capacity >= p->seen_count);
-    if (capacity > 0) {
-        ring = calloc(capacity, sizeof(*ring) + 2 * sizeof(p->seen_index[0]));
-        if (ring == NULL)
-            return -ENOMEM;
-    }
-    for (uint32_t i = 0; i < p->seen_count; i++)
-        ring[i] = *seen_at(p, i);
-    free(p->seen);
-    p->seen = ring;
-    p->seen_index = ring == NULL ? NULL : (uint16_t *)(void *)(ring + capacity);
-    p->seen_capacity = capacity;
-    p->seen_first = 0;
-    for (uint32_t i = 0; i < p->seen_count; i++)
-        p->seen_index[index_place(p, &ring[i].id)] = (uint16_t)(i + 1);
-    return 0;
-}
-
-/* Makes room for one more: grows, or else forgets the oldest. */
-static int seen_reserve(struct plumtree *p)
-{
-    int r = 0;
-
-    if (p->seen_count >= p->params.seen_max) {
-        p->stats.seen_overflows++;
-        seen_drop_oldest(p);
-    }
-    if (p->seen_count < p->seen_capacity)
-        return 0;
-    if (p->seen_capacity == 0)
-        return seen_resize(p, SEEN_CAPACITY_MIN);
-    r = seen_resize(p, 2 * p->seen_capacity);
-    if (r < 0) {
-        p->stats.seen_overflows++;
-        seen_drop_oldest(p);
-    }
-    return 0;
-}
-
-static int seen_insert(struct plumtree *p, const struct message_id *id,
-                       uint16_t hops, const uint8_t *payload,
-                       uint16_t payload_bytes, int64_t now_ns)
-{
-    uint8_t *copy = NULL;
-    struct plumtree_seen *seen;
-    int r = seen_reserve(p);
-
-    if (r < 0)
-        return r;
-    if (payload_bytes > 0) {
-        copy = malloc(payload_bytes);
-        if (copy == NULL)
-            return -ENOMEM;
-        memcpy(copy, payload, payload_bytes);
-    }
-    seen = seen_at(p, p->seen_count);
-    *seen = (struct plumtree_seen){.id = *id,
-                                   .arrived_ns = now_ns,
-                                   .payload = copy,
-                                   .payload_bytes = payload_bytes,
-                                   .hops = hops};
-    p->seen_index[index_place(p, id)] = (uint16_t)(seen - p->seen + 1);
-    p->seen_count++;
-    p->cached_count++;
-    p->cached_bytes += payload_bytes;
-    while (p->cached_count > p->params.cache_max ||
-           p->cached_bytes > (size_t)p->params.cache_bytes_max)
-        cache_drop_oldest(p);
-    return 0;
-}
-
-/* Forgets what has expired, and gives back a ring that is mostly empty. A
- * smaller block that cannot be had is no harm. */
-static void seen_expire(struct plumtree *p, int64_t now_ns)
-{
-    while (p->cached_count > 0 &&
-           cached_oldest(p)->arrived_ns <= now_ns - p->params.cache_ttl_ns)
-        cache_drop_oldest(p);
-    while (p->seen_count > 0 &&
-           seen_at(p, 0)->arrived_ns <= now_ns - p->params.seen_ttl_ns)
-        seen_drop_oldest(p);
-    if (p->seen_count == 0 && p->seen_capacity > 0)
-        (void)seen_resize(p, 0);
-    else if (p->seen_capacity > SEEN_CAPACITY_MIN &&
-             p->seen_count < p->seen_capacity / 4)
-        (void)seen_resize(p, p->seen_capacity / 2);
 }
 
 /* Neighbours. */
@@ -449,7 +237,7 @@ static struct plumtree_missing *missing_find(const struct plumtree *p,
                                              const struct message_id *id)
 {
     for (uint32_t i = 0; i < p->missing_count; i++)
-        if (id_equal(&p->missing[i].id, id))
+        if (message_id_equal(&p->missing[i].id, id))
             return &p->missing[i];
     return NULL;
 }
@@ -564,14 +352,14 @@ static int on_gossip(struct plumtree *p, int slot, const struct wire_message *m,
     uint16_t hops = m->gossip.hops;
     int r;
 
-    if (seen_find(p, &m->gossip.id) != NULL) {
+    if (plumtree_seen_find(p, &m->gossip.id) != NULL) {
         p->stats.duplicates++;
         if (from != NULL)
             send_prune(p, from);
         return 0;
     }
-    r = seen_insert(p, &m->gossip.id, hops, m->gossip.payload,
-                    m->gossip.payload_bytes, now_ns);
+    r = plumtree_seen_insert(p, &m->gossip.id, hops, m->gossip.payload,
+                             m->gossip.payload_bytes, now_ns);
     if (r < 0)
         return r;
     p->stats.delivered++;
@@ -596,7 +384,7 @@ static int on_ihave(struct plumtree *p, int slot, const struct wire_message *m,
         const struct wire_announcement *item = &m->ihave.items[i];
         struct plumtree_missing *missing;
 
-        if (seen_find(p, &item->id) != NULL)
+        if (plumtree_seen_find(p, &item->id) != NULL)
             continue;
         missing = missing_find(p, &item->id);
         if (missing == NULL)
@@ -620,8 +408,8 @@ static int on_graft(struct plumtree *p, int slot, const struct wire_message *m,
     p->stats.grafts_received++;
     if (!m->graft.has_id)
         return 0;
-    seen = seen_find(p, &m->graft.id);
-    if (seen == NULL || !is_cached(p, seen)) {
+    seen = plumtree_seen_find(p, &m->graft.id);
+    if (seen == NULL || !plumtree_seen_is_cached(p, seen)) {
         p->stats.grafts_unserved++;
         return 0;
     }
@@ -669,9 +457,7 @@ void plumtree_deinit(struct plumtree *p)
 {
     for (size_t i = 0; i < PLUMTREE_PEERS_MAX; i++)
         peer_free(p->peers[i]);
-    while (p->cached_count > 0)
-        cache_drop_oldest(p);
-    free(p->seen);
+    plumtree_seen_clear(p);
     free(p->missing);
     memset(p, 0, sizeof(*p));
 }
@@ -724,9 +510,9 @@ int plumtree_broadcast(struct plumtree *p, const uint8_t *payload,
     for (int i = 0; i < 8; i++)
         id[8 + i] = (uint8_t)(p->sequence >> (56 - 8 * i));
     enter(p);
-    seen_expire(p, now_ns);
-    r = seen_insert(p, &m.gossip.id, 0, payload, m.gossip.payload_bytes,
-                    now_ns);
+    plumtree_seen_expire(p, now_ns);
+    r = plumtree_seen_insert(p, &m.gossip.id, 0, payload,
+                             m.gossip.payload_bytes, now_ns);
     if (r == 0) {
         p->sequence++;
         p->stats.broadcasts++;
@@ -776,7 +562,7 @@ void plumtree_tick(struct plumtree *p, int64_t now_ns)
             missing_fire(p, &p->missing[i], now_ns))
             i++;
     }
-    seen_expire(p, now_ns);
+    plumtree_seen_expire(p, now_ns);
     leave(p);
 }
 
@@ -795,13 +581,13 @@ int64_t plumtree_next_deadline_ns(const struct plumtree *p)
         if (p->missing[i].due_ns < due_ns)
             due_ns = p->missing[i].due_ns;
     if (p->seen_count > 0)
-        other_ns =
-            expiry_due_ns(seen_at(p, 0)->arrived_ns, p->params.seen_ttl_ns);
+        other_ns = expiry_due_ns(plumtree_seen_at(p, 0)->arrived_ns,
+                                 p->params.seen_ttl_ns);
     if (other_ns < due_ns)
         due_ns = other_ns;
     if (p->cached_count > 0)
-        other_ns =
-            expiry_due_ns(cached_oldest(p)->arrived_ns, p->params.cache_ttl_ns);
+        other_ns = expiry_due_ns(plumtree_cached_oldest(p)->arrived_ns,
+                                 p->params.cache_ttl_ns);
     return other_ns < due_ns ? other_ns : due_ns;
 }
 
