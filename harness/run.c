@@ -327,7 +327,8 @@ static int make_sampler(struct run *run)
     for (uint32_t i = 0; result == 0 && i < counts.slots; i++) {
         struct supervisor_slot slot;
         supervisor_slot(run->supervisor, i, &slot);
-        sampler_slot_set(run->sampler, i, slot.is_observer, slot.tally);
+        result =
+            sampler_slot_set(run->sampler, i, slot.is_observer, slot.tally);
     }
     return result;
 }
@@ -392,7 +393,13 @@ int run_execute(const struct run_options *options,
     run->options = options;
     run->churn_begin_ns = -1;
     run->churn_end_ns = -1;
-    run->loop = ev_default_loop(EVFLAG_AUTO);
+    /* Not the default loop: libev lets that one reap every child itself. */
+    run->loop = ev_loop_new(EVFLAG_AUTO);
+    if (run->loop == NULL) {
+        err_set(err, NULL, 0, 0, "no event loop");
+        free(run);
+        return -ENOMEM;
+    }
     int result = make_run_folder(run, err);
     if (result != 0) {
         goto out;
@@ -420,6 +427,7 @@ int run_execute(const struct run_options *options,
 out:
     sampler_free(run->sampler);
     supervisor_free(run->supervisor);
+    ev_loop_destroy(run->loop);
     store_close(run->store);
     if (!has_begun && run->folder[0] != '\0') {
         /* Nothing ran: leave nothing. */

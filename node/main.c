@@ -22,6 +22,7 @@ enum option_key {
     KEY_LISTEN = 256,
     KEY_PEERS,
     KEY_DEFECT,
+    KEY_SEED,
     KEY_SET,
     KEY_LIST_DEFECTS,
     KEY_LIST_PARAMS,
@@ -30,7 +31,7 @@ enum option_key {
 };
 
 struct numbers {
-    int64_t ready_fd, seed, publish_ms, payload_bytes;
+    int64_t ready_fd, publish_ms, payload_bytes;
     int64_t idle_timeout_ms, keep_alive_ms, handshake_timeout_ms;
 };
 
@@ -42,8 +43,6 @@ static const struct {
 } numbers_table[] = {
     {"ready-fd", offsetof(struct numbers, ready_fd), -1, 1 << 20, -1,
      "write 'ready CONTACT' there once joined"},
-    {"seed", offsetof(struct numbers, seed), 0, INT64_MAX, 1,
-     "of every random choice but keys"},
     {"publish-ms", offsetof(struct numbers, publish_ms), 0, 3600000, 500,
      "broadcast a message so often; 0: never"},
     {"payload-bytes", offsetof(struct numbers, payload_bytes),
@@ -69,6 +68,8 @@ static void print_help(void)
         "  --peers CONTACT[,...]       join through these; a contact is\n"
         "                              ADDR:PORT or ADDR:PORT/ID\n"
         "  --defect NAME[,...]         carry these bugs; see --list-defects\n"
+        "  --seed N                    of every random choice but keys "
+        "(default 1)\n"
         "  --set NAME=VALUE            a protocol parameter; see "
         "--list-params\n");
     for (size_t i = 0; i < NUMBERS_COUNT; i++) {
@@ -154,6 +155,18 @@ static int set_param(const char *text, struct node_config *config)
     return complain("--set", text, "no such parameter; see --list-params");
 }
 
+static int parse_seed(const char *text, uint64_t *ret_seed)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long seed = strtoull(text, &end, 10);
+    if (*text == '-' || end == text || *end != '\0' || errno != 0) {
+        return complain("--seed", text, "should be 0 to 2^64-1");
+    }
+    *ret_seed = seed;
+    return 0;
+}
+
 static int apply_other(int key, const char *value, struct node_config *config)
 {
     struct peer_contact contact;
@@ -182,6 +195,8 @@ static int apply_other(int key, const char *value, struct node_config *config)
                             "no such defect; see --list-defects");
         }
         return 0;
+    case KEY_SEED:
+        return parse_seed(value, &config->seed);
     case KEY_SET:
         return set_param(value, config);
     default:
@@ -196,6 +211,7 @@ static void make_options(struct option *options)
         {"listen", required_argument, NULL, KEY_LISTEN},
         {"peers", required_argument, NULL, KEY_PEERS},
         {"defect", required_argument, NULL, KEY_DEFECT},
+        {"seed", required_argument, NULL, KEY_SEED},
         {"set", required_argument, NULL, KEY_SET},
         {"list-defects", no_argument, NULL, KEY_LIST_DEFECTS},
         {"list-params", no_argument, NULL, KEY_LIST_PARAMS},
@@ -270,6 +286,7 @@ static int read_config(int argc, char **argv, struct node_config *config)
     }
     *config = (struct node_config){
         .listen = {.family = PEER_ADDR_IP4, .ip = {127, 0, 0, 1}},
+        .seed = 1,
     };
     hyparview_params_default(&config->hyparview);
     plumtree_params_default(&config->plumtree);
@@ -282,7 +299,6 @@ static int read_config(int argc, char **argv, struct node_config *config)
         fcntl(config->ready_fd, F_SETFD, FD_CLOEXEC) < 0) {
         return complain("--ready-fd", strerror(errno), "not open");
     }
-    config->seed = (uint64_t)numbers.seed;
     config->publish_interval_ns = numbers.publish_ms * 1000000;
     config->payload_bytes = (size_t)numbers.payload_bytes;
     config->transport = (struct transport_params){

@@ -113,6 +113,7 @@ struct supervisor_callbacks {
 };
 
 struct supervisor_config {
+    /* Not libev's default loop, which reaps every child by itself. */
     struct ev_loop *loop;
     const struct scenario *scenario; /* lent; outlives the supervisor */
     uint64_t seed;                   /* resolved */

@@ -109,10 +109,10 @@ struct store_series {
 
 /* A point of the grid. */
 struct store_tick {
-    int64_t tick; /* its place on the grid, from 0 */
-    int64_t t_ns; /* when the sample was really begun */
-    int64_t events;    /* churn events up to then */
-    int64_t cost_ns;   /* what taking the sample cost us */
+    int64_t tick;    /* its place on the grid, from 0 */
+    int64_t t_ns;    /* when the sample was really begun */
+    int64_t events;  /* churn events up to then */
+    int64_t cost_ns; /* what taking the sample cost us */
 };
 
 /* A value at a tick, joined with its time and the events then. */
@@ -157,5 +157,8 @@ struct store_verdict {
 /* Replaces all verdicts that are stored with these. */
 int store_verdicts_put(struct store *store,
                        const struct store_verdict *verdicts, size_t count);
+/* Copies all verdicts, by series_id; the caller frees *ret_verdicts. */
+int store_verdicts(struct store *store, struct store_verdict **ret_verdicts,
+                   size_t *ret_count);
 
 #endif

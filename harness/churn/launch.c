@@ -1,0 +1,257 @@
+#include "churn/launch.h"
+
+#include "scenario/placeholder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NUMBER_SIZE = 24, PATH_SIZE = 4096 };
+
+extern char **environ;
+
+/* The values as text, in the form that placeholder_expand() wants. */
+struct texts {
+    char numbers[6][NUMBER_SIZE];
+    struct placeholder table[SCENARIO_PLACEHOLDERS];
+};
+
+static void make_texts(const struct scenario_role *role,
+                       const struct launch_values *values, struct texts *texts)
+{
+    (void)snprintf(texts->numbers[0], NUMBER_SIZE, "%u", values->ordinal);
+    (void)snprintf(texts->numbers[1], NUMBER_SIZE, "%u", values->slot);
+    (void)snprintf(texts->numbers[2], NUMBER_SIZE, "%" PRId64,
+                   values->generation);
+    (void)snprintf(texts->numbers[3], NUMBER_SIZE, "%u", values->port);
+    (void)snprintf(texts->numbers[4], NUMBER_SIZE, "%" PRIu64, values->seed);
+    (void)snprintf(texts->numbers[5], NUMBER_SIZE, "%d", LAUNCH_READY_FD);
+    const struct placeholder table[SCENARIO_PLACEHOLDERS] = {
+        {"role", role->name},
+        {"ordinal", texts->numbers[0]},
+        {"id", values->id},
+        {"slot", texts->numbers[1]},
+        {"generation", texts->numbers[2]},
+        {"port", texts->numbers[3]},
+        {"dir", values->dir},
+        {"seed", texts->numbers[4]},
+        {"peers", values->peers},
+        {"ready_fd", texts->numbers[5]},
+        {"meshnode", values->meshnode},
+        {"run", values->run},
+    };
+    memcpy(texts->table, table, sizeof table);
+}
+
+/* Expands |count| words into a list with room for |extra| more and a NULL. */
+static int expand_words(char *const *words, uint32_t count, size_t extra,
+                        const struct texts *texts, char ***ret_list)
+{
+    char **list = calloc(count + extra + 1, sizeof *list);
+    if (list == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int result = placeholder_expand(words[i], texts->table,
+                                        SCENARIO_PLACEHOLDERS, &list[i]);
+        if (result != 0) {
+            for (uint32_t j = 0; j < i; j++) {
+                free(list[j]);
+            }
+            free(list);
+            /* A loaded scenario has no unknown placeholder. */
+            return result < 0 ? result : -EINVAL;
+        }
+    }
+    *ret_list = list;
+    return 0;
+}
+
+static void free_list(char **list)
+{
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+        free(list[i]);
+    }
+    free(list);
+}
+
+static int check_program(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        return -errno;
+    }
+    return !S_ISREG(st.st_mode) || access(path, X_OK) < 0 ? -EACCES : 0;
+}
+
+/* As execvp(3) would find it. */
+static int find_program(const char *word, char path[PATH_SIZE])
+{
+    const char *folders = getenv("PATH");
+    int result = -ENOENT;
+    if (strchr(word, '/') != NULL) {
+        (void)snprintf(path, PATH_SIZE, "%s", word);
+        return check_program(path);
+    }
+    folders = folders && *folders ? folders : "/usr/local/bin:/usr/bin:/bin";
+    while (word[0] != '\0' && *folders != '\0') {
+        size_t length = strcspn(folders, ":");
+        (void)snprintf(path, PATH_SIZE, "%.*s/%s", length ? (int)length : 1,
+                       length ? folders : ".", word);
+        int here = check_program(path);
+        if (here == 0) {
+            return 0;
+        }
+        result = here == -EACCES ? -EACCES : result;
+        folders += length + (folders[length] == ':');
+    }
+    return result;
+}
+
+static void blame_program(const struct scenario_role *role, const char *word,
+                          int result, struct err *err)
+{
+    const char *folders = getenv("PATH");
+    if (result == -EACCES) {
+        err_set(err, NULL, 0, 0,
+                "role %s: the program '%s' cannot be executed; it should be a "
+                "file that you may execute",
+                role->name, word);
+    } else if (strchr(word, '/') != NULL || word[0] == '\0') {
+        err_set(err, NULL, 0, 0, "role %s: there is no program '%s'",
+                role->name, word);
+    } else {
+        err_set(err, NULL, 0, 0,
+                "role %s: there is no program '%s' in PATH (%s)", role->name,
+                word, folders ? folders : "which is not set");
+    }
+}
+
+/* Replaces "NAME=..." in |list| of |*count|, or appends it. Takes |setting|. */
+static void put_setting(char **list, size_t *count, char *setting)
+{
+    size_t length = strcspn(setting, "=") + 1;
+    for (size_t i = 0; i < *count; i++) {
+        if (strncmp(list[i], setting, length) == 0) {
+            free(list[i]);
+            list[i] = setting;
+            return;
+        }
+    }
+    list[(*count)++] = setting;
+}
+
+static int make_environment(const struct scenario_role *role,
+                            const struct texts *texts, char ***ret_list)
+{
+    char **own = NULL;
+    size_t ours = 0;
+    size_t count = 0;
+    int result = expand_words(role->environment, role->environment_count, 0,
+                              texts, &own);
+    if (result != 0) {
+        return result;
+    }
+    while (environ[ours] != NULL) {
+        ours++;
+    }
+    char **list = calloc(ours + role->environment_count + 2, sizeof *list);
+    result = list ? 0 : -ENOMEM;
+    for (size_t i = 0; result == 0 && i < ours; i++) {
+        list[count] = strdup(environ[i]);
+        result = list[count++] ? 0 : -ENOMEM;
+    }
+    for (uint32_t i = 0; result == 0 && i < role->environment_count; i++) {
+        put_setting(list, &count, own[i]);
+        own[i] = NULL;
+    }
+    char *tally = NULL;
+    if (result == 0 &&
+        asprintf(&tally, "PLATEAU_TALLY=fd:%d", LAUNCH_TALLY_FD) < 0) {
+        result = -ENOMEM;
+    }
+    if (result == 0) {
+        put_setting(list, &count, tally);
+        *ret_list = list;
+    } else {
+        free_list(list);
+    }
+    for (uint32_t i = 0; i < role->environment_count; i++) {
+        free(own[i]);
+    }
+    free(own);
+    return result;
+}
+
+int launch_make(const struct scenario_role *role,
+                const struct launch_values *values, struct launch *ret_launch,
+                struct err *err)
+{
+    struct launch launch = {0};
+    struct texts texts;
+    char path[PATH_SIZE];
+    make_texts(role, values, &texts);
+    int result = expand_words(role->command, role->command_count, 0, &texts,
+                              &launch.argv);
+    if (result == 0) {
+        result = find_program(launch.argv[0], path);
+        if (result != 0) {
+            blame_program(role, launch.argv[0], result, err);
+            launch_deinit(&launch);
+            return result;
+        }
+        launch.program = strdup(path);
+        result = launch.program ? 0 : -ENOMEM;
+    }
+    if (result == 0) {
+        result = make_environment(role, &texts, &launch.envp);
+    }
+    if (result != 0) {
+        err_set(err, NULL, 0, 0, "role %s: cannot make its command: %s",
+                role->name, strerror(-result));
+        launch_deinit(&launch);
+        return result;
+    }
+    *ret_launch = launch;
+    return 0;
+}
+
+void launch_deinit(struct launch *launch)
+{
+    free(launch->program);
+    free_list(launch->argv);
+    free_list(launch->envp);
+    *launch = (struct launch){0};
+}
+
+static int word_mentions(const char *word, const char *name)
+{
+    struct placeholder_part part;
+    size_t length = strlen(name);
+    while (placeholder_next(&word, &part) == 0 && part.length > 0) {
+        if (part.is_name && part.length == length &&
+            memcmp(part.start, name, length) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int launch_mentions(const struct scenario_role *role, const char *name)
+{
+    for (uint32_t i = 0; i < role->command_count; i++) {
+        if (word_mentions(role->command[i], name)) {
+            return 1;
+        }
+    }
+    for (uint32_t i = 0; i < role->environment_count; i++) {
+        if (word_mentions(role->environment[i], name)) {
+            return 1;
+        }
+    }
+    return 0;
+}

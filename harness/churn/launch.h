@@ -1,0 +1,54 @@
+/* launch.h - what a role's command becomes for one life of one slot.
+ *
+ * Placeholders are filled in, the program is found (PATH is searched when its
+ * word has no slash), and the environment is ours with the role's own on top
+ * and the place of the tally page.
+ */
+#ifndef PLATEAU_LAUNCH_H
+#define PLATEAU_LAUNCH_H
+
+#include "err.h"
+#include "scenario/scenario.h"
+
+#include <stdint.h>
+
+enum {
+    LAUNCH_READY_FD = 3, /* {ready_fd} */
+    LAUNCH_TALLY_FD = 4, /* PLATEAU_TALLY=fd:4 */
+};
+
+/* What the placeholders stand for. */
+struct launch_values {
+    const char *id; /* ROLE-ORDINAL */
+    uint32_t ordinal;
+    uint32_t slot;
+    int64_t generation;
+    uint32_t port;
+    uint64_t seed;
+    const char *dir;
+    const char *peers;
+    const char *meshnode;
+    const char *run;
+};
+
+/* Owned; ready for spawn_process(). */
+struct launch {
+    char *program;
+    char **argv;
+    char **envp;
+};
+
+/* 0 and *ret_launch, to be released; or -errno and |err|: -ENOENT or -EACCES
+ * when there is no such program (role, word and PATH in the sentence). */
+int launch_make(const struct scenario_role *role,
+                const struct launch_values *values, struct launch *ret_launch,
+                struct err *err);
+
+/* Accepts zeroes. */
+void launch_deinit(struct launch *launch);
+
+/* Whether any word of the role's command or environment has the
+ * placeholder. */
+int launch_mentions(const struct scenario_role *role, const char *name);
+
+#endif

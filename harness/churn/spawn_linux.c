@@ -1,0 +1,274 @@
+/* Happy path: spawn_process() blocks all signals, clone()s a child that shares
+ * our memory and suspends us (CLONE_VM | CLONE_VFORK), and gets its pidfd in
+ * the same call (CLONE_PIDFD), so there is no moment at which the child could
+ * be mistaken. The child arranges descriptors, group, dispositions and mask,
+ * and execs; only then do we go on. No page table is copied: the price does
+ * not grow with our memory.
+ *
+ * Failure modes: whatever fails in the child is written to the request that
+ * both share, the child exits, and it is reaped before spawn_process() returns.
+ * If we are killed while suspended, the child notices (PR_SET_PDEATHSIG, or,
+ * when we were quicker, a parent that is no longer us) and ends.
+ *
+ * This is clone(2) through the C library, not clone3(2): clone() has had
+ * CLONE_PIDFD since Linux 5.2, needs no assembly for the child's stack, and is
+ * not refused by the container sandboxes that answer clone3 with ENOSYS.
+ */
+#include "churn/spawn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+enum { CHILD_STACK_BYTES = 64 << 10 };
+
+/* Shared by parent and child while the parent is suspended. */
+struct birth {
+    const struct spawn_request *request;
+    pid_t parent;
+    struct rlimit open_files;
+    int error;        /* 0, or the errno of |step| */
+    const char *step; /* which call failed */
+};
+
+static int fail(struct birth *birth, const char *step)
+{
+    birth->error = errno;
+    birth->step = step;
+    return -1;
+}
+
+static int reset_signals(struct birth *birth)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++) {
+        /* SIGKILL, SIGSTOP and the C library's own refuse: as they should. */
+        (void)sigaction(number, &action, NULL);
+    }
+    sigset_t none;
+    (void)sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) {
+        return fail(birth, "sigprocmask");
+    }
+    return 0;
+}
+
+static int highest_target(const struct spawn_request *request)
+{
+    int highest = 2;
+    for (size_t i = 0; i < request->fds_count; i++) {
+        if (request->fds[i].to > highest) {
+            highest = request->fds[i].to;
+        }
+    }
+    return highest;
+}
+
+static bool is_wanted(const struct spawn_request *request, int fd)
+{
+    for (size_t i = 0; i < request->fds_count; i++) {
+        if (request->fds[i].to == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sources may sit where targets go: those are moved out of the way first. */
+static int arrange_fds(struct birth *birth)
+{
+    const struct spawn_request *request = birth->request;
+    int highest = highest_target(request);
+    int from[SPAWN_FDS_MAX];
+    for (size_t i = 0; i < request->fds_count; i++) {
+        from[i] = request->fds[i].from;
+        if (from[i] <= highest) {
+            from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, highest + 1);
+        }
+        if (from[i] < 0) {
+            return fail(birth, "fcntl(F_DUPFD_CLOEXEC)");
+        }
+    }
+    for (size_t i = 0; i < request->fds_count; i++) {
+        if (dup2(from[i], request->fds[i].to) < 0) {
+            return fail(birth, "dup2");
+        }
+    }
+    for (int fd = 0; fd <= highest; fd++) {
+        if (!is_wanted(request, fd)) {
+            (void)close(fd);
+        }
+    }
+    /* Without close_range (before Linux 5.11) all of ours are close-on-exec
+     * by themselves; what our own parent left open is then inherited. */
+    (void)syscall(SYS_close_range, (unsigned)highest + 1, UINT_MAX,
+                  CLOSE_RANGE_CLOEXEC);
+    return 0;
+}
+
+static int prepare(struct birth *birth)
+{
+    const struct spawn_request *request = birth->request;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+        return fail(birth, "prctl(PR_SET_PDEATHSIG)");
+    }
+    if (getppid() != birth->parent) {
+        _exit(127); /* the supervisor is gone: nobody is there to be told */
+    }
+    if (setpgid(0, 0) < 0) {
+        return fail(birth, "setpgid");
+    }
+    if (request->working_folder != NULL && chdir(request->working_folder) < 0) {
+        return fail(birth, "chdir");
+    }
+    if (request->open_files_limit != 0 &&
+        setrlimit(RLIMIT_NOFILE, &birth->open_files) < 0) {
+        return fail(birth, "setrlimit(RLIMIT_NOFILE)");
+    }
+    if (arrange_fds(birth) < 0) {
+        return -1;
+    }
+    return reset_signals(birth);
+}
+
+static int child_main(void *argument)
+{
+    struct birth *birth = argument;
+    if (prepare(birth) == 0) {
+        (void)execve(birth->request->program, birth->request->argv,
+                     birth->request->envp);
+        (void)fail(birth, "exec");
+    }
+    _exit(127);
+}
+
+/* A kernel that does not know CLONE_PIDFD leaves *pidfd alone; the child is not
+ * reaped, so its number is still its own when the pidfd is opened by it. */
+static pid_t clone_child(struct birth *birth, int *ret_pidfd)
+{
+    static alignas(64) unsigned char stack[CHILD_STACK_BYTES];
+    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    *ret_pidfd = -1;
+    pid_t pid = clone(child_main, stack + sizeof stack, flags | CLONE_PIDFD,
+                      birth, ret_pidfd);
+    if (pid < 0 && errno == EINVAL) {
+        pid = clone(child_main, stack + sizeof stack, flags, birth);
+    }
+    if (pid < 0) {
+        birth->error = errno;
+        birth->step = "clone";
+        return -1;
+    }
+    if (*ret_pidfd < 0) {
+        *ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (*ret_pidfd < 0) {
+            birth->error = errno;
+            birth->step = "pidfd_open";
+            (void)kill(pid, SIGKILL);
+            (void)waitpid(pid, NULL, 0);
+            return -1;
+        }
+    }
+    return pid;
+}
+
+int spawn_process(const struct spawn_request *request,
+                  struct spawn_child *ret_child, const char **ret_step)
+{
+    assert(request->fds_count <= SPAWN_FDS_MAX);
+    struct birth birth = {.request = request, .parent = getpid()};
+    if (request->open_files_limit != 0) {
+        if (getrlimit(RLIMIT_NOFILE, &birth.open_files) < 0) {
+            return -errno;
+        }
+        birth.open_files.rlim_cur = request->open_files_limit;
+    }
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    struct spawn_child child = {.pidfd = -1};
+    child.pid = clone_child(&birth, &child.pidfd);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    if (birth.error != 0) {
+        if (child.pid > 0) {
+            struct spawn_exit end;
+            (void)spawn_reap(&child, true, &end);
+        }
+        if (ret_step != NULL) {
+            *ret_step = birth.step;
+        }
+        return -birth.error;
+    }
+    *ret_child = child;
+    return SPAWN_OK;
+}
+
+int spawn_signal(const struct spawn_child *child, int signal)
+{
+    if (child->pidfd < 0) {
+        return SPAWN_GONE;
+    }
+    if (syscall(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0) < 0) {
+        return errno == ESRCH ? SPAWN_GONE : -errno;
+    }
+    return SPAWN_OK;
+}
+
+void spawn_signal_group(const struct spawn_child *child, int signal)
+{
+    if (child->pidfd >= 0 && child->pid > 1) {
+        (void)kill((pid_t)-child->pid, signal);
+    }
+}
+
+static int64_t timeval_ns(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + (int64_t)time.tv_usec * 1000;
+}
+
+/* The system call itself, because waitid() of the C library drops the usage
+ * that the kernel's gives. */
+int spawn_reap(struct spawn_child *child, bool wait,
+               struct spawn_exit *ret_exit)
+{
+    siginfo_t info;
+    struct rusage usage = {0};
+    (void)memset(&info, 0, sizeof info);
+    int options = WEXITED | (wait ? 0 : WNOHANG);
+    long result;
+    do {
+        result =
+            syscall(SYS_waitid, P_PIDFD, child->pidfd, &info, options, &usage);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) {
+        return -errno;
+    }
+    if (info.si_pid == 0) {
+        return SPAWN_ALIVE;
+    }
+    bool has_exited = info.si_code == CLD_EXITED;
+    *ret_exit = (struct spawn_exit){
+        .exit_code = has_exited ? info.si_status : -1,
+        .signal = has_exited ? 0 : info.si_status,
+        .cpu_ns = timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime),
+        .max_rss_bytes = (int64_t)usage.ru_maxrss * 1024,
+    };
+    (void)close(child->pidfd);
+    *child = (struct spawn_child){.pidfd = -1};
+    return SPAWN_OK;
+}

@@ -1,0 +1,1061 @@
+/* Happy path: supervisor_start() -> observers one after another, each when the
+ * one before is ready -> churners, a few at a time -> all ready: stillness ->
+ * churn: make_kills() sends SIGKILL to whom the schedule names, on_exit()
+ * reaps, start_slot() begins the next generation -> the time is over:
+ * stop_all()
+ * -> the last one is reaped: finish().
+ *
+ * Failure modes: an observer ends, or is not ready in time, or says what is no
+ * readiness line: fail(). A churner does: counted, and started again after a
+ * pause, until it has done so SUPERVISOR_CRASHES_MAX times in a row: fail().
+ * A process cannot even be started: fail(). All of them, and an interrupt,
+ * come to stop_all().
+ *
+ * A slot's life, as state x event:
+ *
+ *              started   ready      deadline   exit          kill    stop
+ *   EMPTY      STARTING
+ *   STARTING             READY      DYING      crash: PAUSED          STOPPING
+ *   READY                                      crash: PAUSED  DYING   STOPPING
+ *   DYING                                      STARTING               STOPPING
+ *   PAUSED     STARTING                                               EMPTY
+ *   STOPPING                        (SIGKILL)  EMPTY
+ */
+#include "churn/supervisor.h"
+
+#include "churn/launch.h"
+#include "churn/schedule.h"
+#include "churn/slot_log.h"
+#include "churn/spawn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    NAME_SIZE = 48, /* ROLE-ORDINAL */
+    PATH_SIZE = 4096,
+    CONTACT_SIZE = SUPERVISOR_READY_LINE_MAX,
+    SENTENCE_SIZE = 640,
+    WORDS_SIZE = 200,    /* of a target's last words */
+    FDS_PER_SLOT = 12,   /* pidfd, pipe, page, log, the sampler's files */
+    FDS_BESIDES = 64,    /* of our own */
+    PAUSE_FIRST_MS = 50, /* before a crashed churner is started again */
+};
+
+enum slot_state {
+    SLOT_EMPTY,
+    SLOT_STARTING,
+    SLOT_READY,
+    SLOT_DYING, /* killed; comes back when it is reaped */
+    SLOT_PAUSED,
+    SLOT_STOPPING,
+};
+
+struct slot {
+    struct supervisor *supervisor;
+    const struct scenario_role *role;
+    enum slot_state state;
+    uint32_t id;
+    uint32_t ordinal;
+    char name[NAME_SIZE];
+    char *dir; /* of {dir}; NULL when the role does not speak of it */
+    struct tally_page page;
+    int log; /* descriptor */
+    struct spawn_child child;
+    struct supervisor_process process; /* of the present or last life */
+    char contact[CONTACT_SIZE];
+    char line[SUPERVISOR_READY_LINE_MAX];
+    size_t line_size;
+    int ready_fd;        /* where we read the line; -1 */
+    ev_io exit_watcher;  /* on the pidfd */
+    ev_io ready_watcher; /* on ready_fd */
+    ev_timer timer;      /* readiness, pause or grace, by state */
+    uint32_t crashes;    /* in a row */
+    bool was_late;       /* killed because it was not ready in time */
+};
+
+struct supervisor {
+    struct supervisor_config config;
+    enum supervisor_phase phase;
+    enum supervisor_end end;
+    char sentence[SENTENCE_SIZE];
+    struct slot *slots;
+    uint32_t observers_count; /* the first slots */
+    struct schedule schedule;
+    struct supervisor_counts counts;
+    int64_t next_process_id;
+    int64_t ready_sum_ns;
+    int64_t ready_seen;
+    uint64_t open_files_before; /* our soft limit, which the targets get */
+    ev_timer phase_timer;       /* end of the stillness, end of churn */
+    ev_timer kill_timer;
+    ev_timer log_timer;
+    bool is_stop_asked;
+    int null_fd;
+};
+
+static int64_t now_ns(const struct supervisor *supervisor)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
+           supervisor->config.start_ns;
+}
+
+static void arm(struct supervisor *supervisor, ev_timer *timer, double after_s)
+{
+    ev_timer_stop(supervisor->config.loop, timer);
+    ev_now_update(supervisor->config.loop);
+    ev_timer_set(timer, after_s > 0. ? after_s : 0., 0.);
+    ev_timer_start(supervisor->config.loop, timer);
+}
+
+/* --- telling ---------------------------------------------------------------
+ */
+
+static void tell_process(const struct slot *slot, enum supervisor_change change)
+{
+    const struct supervisor_callbacks *callbacks =
+        &slot->supervisor->config.callbacks;
+    if (callbacks->on_process != NULL) {
+        callbacks->on_process(callbacks->context, change, &slot->process);
+    }
+}
+
+static void enter_phase(struct supervisor *supervisor,
+                        enum supervisor_phase phase)
+{
+    const struct supervisor_callbacks *callbacks =
+        &supervisor->config.callbacks;
+    supervisor->phase = phase;
+    if (callbacks->on_phase != NULL) {
+        callbacks->on_phase(callbacks->context, phase, now_ns(supervisor));
+    }
+}
+
+/* --- the way out -----------------------------------------------------------
+ */
+
+static void stop_slot(struct slot *slot);
+
+static void finish_if_empty(struct supervisor *supervisor)
+{
+    if (supervisor->phase != SUPERVISOR_STOPPING ||
+        supervisor->counts.live > 0) {
+        return;
+    }
+    ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
+    enter_phase(supervisor, SUPERVISOR_DONE);
+}
+
+static void stop_all(struct supervisor *supervisor, enum supervisor_end end)
+{
+    if (supervisor->phase == SUPERVISOR_STOPPING ||
+        supervisor->phase == SUPERVISOR_DONE) {
+        return;
+    }
+    supervisor->end = end;
+    ev_timer_stop(supervisor->config.loop, &supervisor->phase_timer);
+    ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
+    enter_phase(supervisor, SUPERVISOR_STOPPING);
+    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+        stop_slot(&supervisor->slots[i]);
+    }
+    finish_if_empty(supervisor);
+}
+
+static void fail(struct supervisor *supervisor, enum supervisor_end end,
+                 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The first failure counts; what follows from it does not. */
+static void fail(struct supervisor *supervisor, enum supervisor_end end,
+                 const char *format, ...)
+{
+    const struct supervisor_callbacks *callbacks =
+        &supervisor->config.callbacks;
+    if (supervisor->phase == SUPERVISOR_STOPPING ||
+        supervisor->phase == SUPERVISOR_DONE) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(supervisor->sentence, sizeof supervisor->sentence, format,
+                    args);
+    va_end(args);
+    if (callbacks->on_failure != NULL) {
+        callbacks->on_failure(callbacks->context, end, supervisor->sentence);
+    }
+    stop_all(supervisor, end);
+}
+
+/* What a target printed last, for a sentence; "" when nothing. */
+static char *last_words(const struct slot *slot, char text[WORDS_SIZE + 48])
+{
+    char line[WORDS_SIZE];
+    slot_log_last_line(slot->log, line, sizeof line);
+    (void)snprintf(text, WORDS_SIZE + 48, "%s%s%s",
+                   line[0] ? ": \"" : " and printed nothing", line,
+                   line[0] ? "\"" : "");
+    return text;
+}
+
+/* "ended with exit status 9" */
+static char *how_it_ended(const struct slot *slot, char text[64])
+{
+    if (slot->process.signal != 0) {
+        (void)snprintf(text, 64, "was killed by signal %d (%s)",
+                       slot->process.signal,
+                       sigabbrev_np(slot->process.signal)
+                           ? sigabbrev_np(slot->process.signal)
+                           : "unknown");
+    } else {
+        (void)snprintf(text, 64, "ended with exit status %d",
+                       slot->process.exit_code);
+    }
+    return text;
+}
+
+/* --- a process begins ------------------------------------------------------
+ */
+
+static void stop_watching_ready(struct slot *slot)
+{
+    if (slot->ready_fd >= 0) {
+        ev_io_stop(slot->supervisor->config.loop, &slot->ready_watcher);
+        (void)close(slot->ready_fd);
+        slot->ready_fd = -1;
+    }
+}
+
+/* The contacts of the observers that are ready, separated by commas; the
+ * caller frees it. NULL when there is no memory. */
+static char *make_peers(const struct supervisor *supervisor)
+{
+    size_t size = 1;
+    for (uint32_t i = 0; i < supervisor->observers_count; i++) {
+        size += strlen(supervisor->slots[i].contact) + 1;
+    }
+    char *peers = malloc(size);
+    char *end = peers;
+    if (peers == NULL) {
+        return NULL;
+    }
+    *end = '\0';
+    for (uint32_t i = 0; i < supervisor->observers_count; i++) {
+        const struct slot *slot = &supervisor->slots[i];
+        if (slot->state == SLOT_READY && slot->contact[0] != '\0') {
+            end += sprintf(end, "%s%s", end == peers ? "" : ",", slot->contact);
+        }
+    }
+    return peers;
+}
+
+static int make_launch(const struct slot *slot, int64_t generation,
+                       struct launch *ret_launch, struct err *err)
+{
+    const struct supervisor *supervisor = slot->supervisor;
+    char *peers = make_peers(supervisor);
+    if (peers == NULL) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    struct launch_values values = {
+        .id = slot->name,
+        .ordinal = slot->ordinal,
+        .slot = slot->id,
+        .generation = generation,
+        .port = slot->role->port ? slot->role->port + slot->ordinal : 0,
+        .seed = schedule_process_seed(supervisor->config.seed, slot->id,
+                                      (uint64_t)generation),
+        .dir = slot->dir ? slot->dir : "",
+        .peers = peers,
+        .meshnode = supervisor->config.meshnode,
+        .run = supervisor->config.run_folder,
+    };
+    int result = launch_make(slot->role, &values, ret_launch, err);
+    free(peers);
+    return result;
+}
+
+static int spawn_slot(struct slot *slot, const struct launch *launch,
+                      int ready_end, struct err *err)
+{
+    const struct spawn_fd fds[] = {
+        {slot->supervisor->null_fd, 0},
+        {slot->log, 1},
+        {slot->log, 2},
+        {ready_end, LAUNCH_READY_FD},
+        {slot->page.fd, LAUNCH_TALLY_FD},
+    };
+    const struct spawn_request request = {
+        .program = launch->program,
+        .argv = launch->argv,
+        .envp = launch->envp,
+        .fds = fds,
+        .fds_count = sizeof fds / sizeof fds[0],
+        .open_files_limit = slot->supervisor->open_files_before,
+    };
+    const char *step = "";
+    int result = spawn_process(&request, &slot->child, &step);
+    if (result != SPAWN_OK) {
+        err_set(err, NULL, 0, 0, "%s: cannot start %s: %s (%s)", slot->name,
+                launch->program, strerror(-result), step);
+    }
+    return result;
+}
+
+/* Everything of a new life but the waiting for it. */
+static int begin_life(struct slot *slot, struct err *err)
+{
+    int64_t generation = slot->process.generation + 1;
+    struct launch launch = {0};
+    int ends[2] = {-1, -1};
+    int result = make_launch(slot, generation, &launch, err);
+    if (result != 0) {
+        return result;
+    }
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+        result = -errno;
+        err_set(err, NULL, 0, 0, "%s: no pipe: %s", slot->name,
+                strerror(errno));
+        goto out;
+    }
+    (void)tally_page_reset(&slot->page, (uint64_t)generation);
+    slot_log_trim(slot->log);
+    slot_log_begin(slot->log, generation);
+    int64_t spawned_ns = now_ns(slot->supervisor);
+    result = spawn_slot(slot, &launch, ends[1], err);
+    (void)close(ends[1]);
+    if (result != 0) {
+        (void)close(ends[0]);
+        goto out;
+    }
+    slot->ready_fd = ends[0];
+    slot->line_size = 0;
+    slot->contact[0] = '\0';
+    slot->was_late = false;
+    slot->process = (struct supervisor_process){
+        .id = ++slot->supervisor->next_process_id,
+        .slot_id = slot->id,
+        .generation = generation,
+        .pid = slot->child.pid,
+        .pidfd = slot->child.pidfd,
+        .spawned_ns = spawned_ns,
+        .ready_ns = -1,
+        .ended_ns = -1,
+        .exit_code = -1,
+        .contact = slot->contact,
+    };
+out:
+    launch_deinit(&launch);
+    return result;
+}
+
+static void start_slot(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    struct err err = {0};
+    int result = begin_life(slot, &err);
+    if (result != 0) {
+        fail(supervisor,
+             result == -ENOENT || result == -EACCES ? SUPERVISOR_INVALID
+                                                    : SUPERVISOR_BROKEN,
+             "%s", err.sentence);
+        return;
+    }
+    slot->state = SLOT_STARTING;
+    supervisor->counts.live++;
+    supervisor->counts.respawns += slot->process.generation > 1;
+    ev_io_set(&slot->exit_watcher, slot->child.pidfd, EV_READ);
+    ev_io_start(supervisor->config.loop, &slot->exit_watcher);
+    if (slot->role->ready.by == READY_FD) {
+        ev_io_set(&slot->ready_watcher, slot->ready_fd, EV_READ);
+        ev_io_start(supervisor->config.loop, &slot->ready_watcher);
+    }
+    arm(supervisor, &slot->timer, slot->role->ready.within_s);
+    tell_process(slot, SUPERVISOR_STARTED);
+}
+
+/* --- churn -----------------------------------------------------------------
+ */
+
+static struct slot *ready_churner(struct supervisor *supervisor, uint32_t index)
+{
+    for (uint32_t i = supervisor->observers_count; i < supervisor->counts.slots;
+         i++) {
+        if (supervisor->slots[i].state == SLOT_READY && index-- == 0) {
+            return &supervisor->slots[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t count_ready_churners(const struct supervisor *supervisor)
+{
+    uint32_t count = 0;
+    for (uint32_t i = supervisor->observers_count; i < supervisor->counts.slots;
+         i++) {
+        count += supervisor->slots[i].state == SLOT_READY;
+    }
+    return count;
+}
+
+static void kill_slot(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    const struct supervisor_callbacks *callbacks =
+        &supervisor->config.callbacks;
+    supervisor->counts.events++;
+    supervisor->counts.ready--;
+    slot->state = SLOT_DYING;
+    slot->crashes = 0;
+    slot->process.was_killed = true;
+    (void)spawn_signal(&slot->child, SIGKILL);
+    struct supervisor_event event = {
+        .seq = supervisor->counts.events,
+        .t_ns = now_ns(supervisor),
+        .slot_id = slot->id,
+        .killed_process_id = slot->process.id,
+    };
+    if (callbacks->on_event != NULL) {
+        callbacks->on_event(callbacks->context, &event);
+    }
+}
+
+/* Makes the kills that are due, as far as there is somebody ready. */
+static void make_kills(struct supervisor *supervisor)
+{
+    uint32_t index = 0;
+    if (supervisor->phase != SUPERVISOR_CHURNING ||
+        supervisor->config.scenario->rate_per_s == 0.) {
+        return;
+    }
+    schedule_advance(&supervisor->schedule, now_ns(supervisor));
+    while (schedule_take(&supervisor->schedule,
+                         count_ready_churners(supervisor), &index)) {
+        kill_slot(ready_churner(supervisor, index));
+    }
+    supervisor->counts.skipped = (int64_t)supervisor->schedule.skipped;
+    int64_t wait_ns =
+        schedule_due_ns(&supervisor->schedule) - now_ns(supervisor);
+    arm(supervisor, &supervisor->kill_timer, (double)wait_ns / 1e9);
+}
+
+static void on_kill_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    make_kills(timer->data);
+}
+
+/* --- the phases ------------------------------------------------------------
+ */
+
+static void begin_churn(struct supervisor *supervisor)
+{
+    const struct scenario *scenario = supervisor->config.scenario;
+    enter_phase(supervisor, SUPERVISOR_CHURNING);
+    arm(supervisor, &supervisor->phase_timer, scenario->duration_s);
+    if (scenario->rate_per_s > 0.) {
+        schedule_init(&supervisor->schedule, scenario->interval,
+                      scenario->rate_per_s, supervisor->config.seed,
+                      now_ns(supervisor));
+        make_kills(supervisor);
+    }
+}
+
+static void on_phase_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct supervisor *supervisor = timer->data;
+    (void)loop;
+    (void)revents;
+    if (supervisor->phase == SUPERVISOR_SETTLING) {
+        begin_churn(supervisor);
+    } else {
+        stop_all(supervisor, SUPERVISOR_COMPLETED);
+    }
+}
+
+/* Starts churners that were never started, a few at a time. */
+static void start_more_churners(struct supervisor *supervisor)
+{
+    uint32_t starting = 0;
+    for (uint32_t i = supervisor->observers_count; i < supervisor->counts.slots;
+         i++) {
+        starting += supervisor->slots[i].state == SLOT_STARTING ||
+                    supervisor->slots[i].state == SLOT_PAUSED;
+    }
+    for (uint32_t i = supervisor->observers_count;
+         i < supervisor->counts.slots && starting < SUPERVISOR_STARTING_MAX &&
+         supervisor->phase == SUPERVISOR_CHURNERS;
+         i++) {
+        if (supervisor->slots[i].state == SLOT_EMPTY) {
+            start_slot(&supervisor->slots[i]);
+            starting++;
+        }
+    }
+}
+
+/* Somebody is ready, or the run begins: whatever comes next. */
+static void advance(struct supervisor *supervisor)
+{
+    if (supervisor->phase == SUPERVISOR_OBSERVERS) {
+        for (uint32_t i = 0; i < supervisor->observers_count; i++) {
+            if (supervisor->slots[i].state == SLOT_EMPTY) {
+                start_slot(&supervisor->slots[i]);
+                return;
+            }
+            if (supervisor->slots[i].state != SLOT_READY) {
+                return;
+            }
+        }
+        enter_phase(supervisor, SUPERVISOR_CHURNERS);
+    }
+    if (supervisor->phase == SUPERVISOR_CHURNERS) {
+        if (supervisor->counts.ready == supervisor->counts.slots) {
+            enter_phase(supervisor, SUPERVISOR_SETTLING);
+            arm(supervisor, &supervisor->phase_timer,
+                supervisor->config.scenario->settle_s);
+        } else {
+            start_more_churners(supervisor);
+        }
+    }
+    make_kills(supervisor);
+}
+
+/* --- readiness -------------------------------------------------------------
+ */
+
+static void become_ready(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    ev_timer_stop(supervisor->config.loop, &slot->timer);
+    stop_watching_ready(slot);
+    slot->state = SLOT_READY;
+    slot->process.ready_ns = now_ns(supervisor);
+    int64_t took_ns = slot->process.ready_ns - slot->process.spawned_ns;
+    supervisor->counts.ready++;
+    supervisor->ready_seen++;
+    supervisor->ready_sum_ns += took_ns;
+    if (took_ns > supervisor->counts.ready_max_ns) {
+        supervisor->counts.ready_max_ns = took_ns;
+    }
+    tell_process(slot, SUPERVISOR_READY);
+    advance(supervisor);
+}
+
+/* "ready CONTACT" or "ready": keeps the contact. */
+static bool take_line(struct slot *slot)
+{
+    static const char word[] = "ready";
+    const size_t length = sizeof word - 1;
+    if (strncmp(slot->line, word, length) != 0 ||
+        (slot->line[length] != '\0' && slot->line[length] != ' ')) {
+        return false;
+    }
+    const char *contact = slot->line + length;
+    contact += strspn(contact, " ");
+    if (strpbrk(contact, " ,\t\r") != NULL) {
+        return false;
+    }
+    (void)snprintf(slot->contact, sizeof slot->contact, "%s", contact);
+    return true;
+}
+
+static void on_ready(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    struct slot *slot = watcher->data;
+    (void)loop;
+    (void)revents;
+    ssize_t count = read(slot->ready_fd, slot->line + slot->line_size,
+                         sizeof slot->line - 1 - slot->line_size);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (count <= 0) {
+        /* Closed without a line: the exit or the deadline will tell. */
+        stop_watching_ready(slot);
+        return;
+    }
+    slot->line_size += (size_t)count;
+    slot->line[slot->line_size] = '\0';
+    char *end = strchr(slot->line, '\n');
+    if (end == NULL && slot->line_size < sizeof slot->line - 1) {
+        return;
+    }
+    if (end != NULL) {
+        *end = '\0';
+    }
+    if (end != NULL && take_line(slot)) {
+        become_ready(slot);
+        return;
+    }
+    stop_watching_ready(slot);
+    fail(slot->supervisor, SUPERVISOR_INVALID,
+         "%s wrote \"%.120s\" on {ready_fd}; it should write \"ready "
+         "CONTACT\", one line, no blanks or commas in the contact",
+         slot->name, slot->line);
+}
+
+/* Not ready in time. */
+static void be_late(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    char words[WORDS_SIZE + 48];
+    if (slot->id < supervisor->observers_count) {
+        fail(supervisor, SUPERVISOR_INVALID,
+             "%s was not ready within %.4g s%s; give it more time "
+             "(ready.within_s), or see %s/logs/%s.log",
+             slot->name, slot->role->ready.within_s, last_words(slot, words),
+             supervisor->config.run_folder, slot->name);
+        return;
+    }
+    supervisor->counts.late++;
+    slot->was_late = true;
+    slot->process.was_killed = true;
+    (void)spawn_signal(&slot->child, SIGKILL);
+}
+
+/* --- a process ends --------------------------------------------------------
+ */
+
+static void pause_slot(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    char words[WORDS_SIZE + 48];
+    char how[64];
+    if (++slot->crashes >= SUPERVISOR_CRASHES_MAX) {
+        fail(supervisor, SUPERVISOR_INVALID,
+             "%s failed %u times in a row: it %s%s%s; see %s/logs/%s.log",
+             slot->name, slot->crashes,
+             slot->was_late ? "was not ready in time, and " : "",
+             how_it_ended(slot, how), last_words(slot, words),
+             supervisor->config.run_folder, slot->name);
+        return;
+    }
+    slot->state = SLOT_PAUSED;
+    arm(supervisor, &slot->timer,
+        (double)(PAUSE_FIRST_MS << (slot->crashes - 1)) / 1e3);
+}
+
+/* It ended and nobody had told it to. */
+static void end_unexpectedly(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    char words[WORDS_SIZE + 48];
+    char how[64];
+    if (slot->id < supervisor->observers_count) {
+        fail(supervisor, SUPERVISOR_INVALID,
+             "%s %s%s%s; an observer has to live through the run; see "
+             "%s/logs/%s.log",
+             slot->name, how_it_ended(slot, how),
+             slot->process.ready_ns < 0 ? " before it was ready" : "",
+             last_words(slot, words), supervisor->config.run_folder,
+             slot->name);
+        return;
+    }
+    supervisor->counts.crashes += !slot->was_late;
+    pause_slot(slot);
+}
+
+static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    struct slot *slot = watcher->data;
+    struct supervisor *supervisor = slot->supervisor;
+    struct spawn_exit end;
+    (void)revents;
+    /* What it left in its group dies now, while its number is still pinned. */
+    spawn_signal_group(&slot->child, SIGKILL);
+    ev_io_stop(loop, watcher);
+    int result = spawn_reap(&slot->child, false, &end);
+    if (result == SPAWN_ALIVE) {
+        ev_io_start(loop, watcher);
+        return;
+    }
+    assert(result == SPAWN_OK); /* nobody else reaps our children */
+    enum slot_state before = slot->state;
+    ev_timer_stop(loop, &slot->timer);
+    stop_watching_ready(slot);
+    slot->state = SLOT_EMPTY;
+    slot->process.ended_ns = now_ns(supervisor);
+    slot->process.exit_code = end.exit_code;
+    slot->process.signal = end.signal;
+    slot->process.pidfd = -1;
+    supervisor->counts.live--;
+    supervisor->counts.ready -= before == SLOT_READY;
+    tell_process(slot, SUPERVISOR_ENDED);
+    if (before == SLOT_DYING) {
+        start_slot(slot);
+    } else if (before != SLOT_STOPPING) {
+        end_unexpectedly(slot);
+    }
+    finish_if_empty(supervisor);
+}
+
+/* The slot's timer, which means what its state says. */
+static void on_slot_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct slot *slot = timer->data;
+    (void)loop;
+    (void)revents;
+    switch (slot->state) {
+    case SLOT_STARTING:
+        if (slot->role->ready.by == READY_DELAY) {
+            become_ready(slot);
+        } else {
+            be_late(slot);
+        }
+        break;
+    case SLOT_PAUSED:
+        start_slot(slot);
+        break;
+    case SLOT_STOPPING:
+        (void)spawn_signal(&slot->child, SIGKILL);
+        break;
+    case SLOT_EMPTY:
+    case SLOT_READY:
+    case SLOT_DYING:
+        break;
+    }
+}
+
+static void stop_slot(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    switch (slot->state) {
+    case SLOT_STARTING:
+    case SLOT_READY:
+        supervisor->counts.ready -= slot->state == SLOT_READY;
+        slot->process.was_killed = true;
+        (void)spawn_signal(&slot->child, SIGTERM);
+        arm(supervisor, &slot->timer, slot->role->stop.grace_s);
+        slot->state = SLOT_STOPPING;
+        break;
+    case SLOT_DYING:
+        slot->state = SLOT_STOPPING;
+        break;
+    case SLOT_PAUSED:
+        ev_timer_stop(supervisor->config.loop, &slot->timer);
+        slot->state = SLOT_EMPTY;
+        break;
+    case SLOT_EMPTY:
+    case SLOT_STOPPING:
+        break;
+    }
+}
+
+static void on_log_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct supervisor *supervisor = timer->data;
+    (void)loop;
+    (void)revents;
+    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+        slot_log_trim(supervisor->slots[i].log);
+    }
+}
+
+/* --- making ----------------------------------------------------------------
+ */
+
+static int make_folder(const char *path, struct err *err)
+{
+    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+        int result = -errno;
+        err_set(err, path, 0, 0, "cannot make the folder: %s",
+                strerror(-result));
+        return result;
+    }
+    return 0;
+}
+
+static int open_slot(struct slot *slot, struct err *err)
+{
+    const char *run_folder = slot->supervisor->config.run_folder;
+    char path[PATH_SIZE];
+    int result = tally_page_init(&slot->page);
+    if (result != 0) {
+        err_set(err, NULL, 0, 0, "%s: no tally page: %s", slot->name,
+                strerror(-result));
+        return result;
+    }
+    (void)snprintf(path, sizeof path, "%s/logs/%s.log", run_folder, slot->name);
+    slot->log = slot_log_open(path);
+    if (slot->log < 0) {
+        err_set(err, path, 0, 0, "cannot make the log: %s",
+                strerror(-slot->log));
+        return slot->log;
+    }
+    if (launch_mentions(slot->role, "dir")) {
+        (void)snprintf(path, sizeof path, "%s/work", run_folder);
+        result = make_folder(path, err);
+        if (result == 0) {
+            (void)snprintf(path, sizeof path, "%s/work/%s", run_folder,
+                           slot->name);
+            result = make_folder(path, err);
+        }
+        slot->dir = result == 0 ? strdup(path) : NULL;
+    }
+    return result;
+}
+
+static void init_slot(struct supervisor *supervisor,
+                      const struct scenario_role *role, uint32_t ordinal)
+{
+    struct slot *slot = &supervisor->slots[supervisor->counts.slots];
+    *slot = (struct slot){
+        .supervisor = supervisor,
+        .role = role,
+        .id = supervisor->counts.slots++,
+        .ordinal = ordinal,
+        .page = {.fd = -1},
+        .log = -1,
+        .child = {.pidfd = -1},
+        .ready_fd = -1,
+    };
+    (void)snprintf(slot->name, sizeof slot->name, "%.31s-%u", role->name,
+                   ordinal);
+    ev_init(&slot->exit_watcher, on_exit_of);
+    ev_init(&slot->ready_watcher, on_ready);
+    ev_init(&slot->timer, on_slot_timer);
+    slot->exit_watcher.data = slot;
+    slot->ready_watcher.data = slot;
+    slot->timer.data = slot;
+}
+
+static int make_slots(struct supervisor *supervisor, struct err *err)
+{
+    const struct scenario *scenario = supervisor->config.scenario;
+    static const enum role_kind order[] = {ROLE_OBSERVER, ROLE_CHURNER};
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < scenario->roles_count; i++) {
+        total += scenario->roles[i].count;
+    }
+    supervisor->slots = calloc(total, sizeof *supervisor->slots);
+    if (supervisor->slots == NULL) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        for (uint32_t i = 0; i < scenario->roles_count; i++) {
+            const struct scenario_role *role = &scenario->roles[i];
+            for (uint32_t j = 0; role->kind == order[k] && j < role->count;
+                 j++) {
+                init_slot(supervisor, role, j);
+                supervisor->observers_count += role->kind == ROLE_OBSERVER;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Our descriptors grow with the slots; the targets keep the limit that they
+ * would have had. */
+static int raise_open_files(struct supervisor *supervisor, struct err *err)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 0;
+    }
+    rlim_t wanted =
+        (rlim_t)supervisor->counts.slots * FDS_PER_SLOT + FDS_BESIDES;
+    supervisor->open_files_before = limit.rlim_cur;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted) {
+        return 0;
+    }
+    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted) {
+        err_set(err, NULL, 0, 0,
+                "%u processes need %llu open files and the hard limit is "
+                "%llu; raise it (ulimit -Hn) or ask for fewer processes",
+                supervisor->counts.slots, (unsigned long long)wanted,
+                (unsigned long long)limit.rlim_max);
+        return -EMFILE;
+    }
+    limit.rlim_cur = wanted;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+/* Every role's program is looked for before anything is started. */
+static int check_programs(struct supervisor *supervisor, struct err *err)
+{
+    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+        const struct slot *slot = &supervisor->slots[i];
+        struct launch launch = {0};
+        if (slot->ordinal > 0) {
+            continue;
+        }
+        int result = make_launch(slot, 1, &launch, err);
+        if (result != 0) {
+            return result;
+        }
+        launch_deinit(&launch);
+    }
+    return 0;
+}
+
+int supervisor_new(const struct supervisor_config *config,
+                   struct supervisor **ret_supervisor, struct err *err)
+{
+    struct supervisor *supervisor = calloc(1, sizeof *supervisor);
+    char path[PATH_SIZE];
+    if (supervisor == NULL) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    supervisor->config = *config;
+    supervisor->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ev_init(&supervisor->phase_timer, on_phase_timer);
+    ev_init(&supervisor->kill_timer, on_kill_timer);
+    ev_timer_init(&supervisor->log_timer, on_log_timer, 1., 1.);
+    supervisor->phase_timer.data = supervisor;
+    supervisor->kill_timer.data = supervisor;
+    supervisor->log_timer.data = supervisor;
+    int result = make_slots(supervisor, err);
+    if (result == 0) {
+        result = check_programs(supervisor, err);
+    }
+    if (result == 0) {
+        result = raise_open_files(supervisor, err);
+    }
+    if (result == 0) {
+        (void)snprintf(path, sizeof path, "%s/logs", config->run_folder);
+        result = make_folder(path, err);
+    }
+    for (uint32_t i = 0; result == 0 && i < supervisor->counts.slots; i++) {
+        result = open_slot(&supervisor->slots[i], err);
+    }
+    if (result != 0) {
+        supervisor_free(supervisor);
+        return result;
+    }
+    *ret_supervisor = supervisor;
+    return 0;
+}
+
+void supervisor_start(struct supervisor *supervisor)
+{
+    ev_timer_start(supervisor->config.loop, &supervisor->log_timer);
+    enter_phase(supervisor, SUPERVISOR_OBSERVERS);
+    advance(supervisor);
+}
+
+void supervisor_stop(struct supervisor *supervisor, const char *reason)
+{
+    if (supervisor->phase == SUPERVISOR_DONE) {
+        return;
+    }
+    if (supervisor->is_stop_asked) {
+        for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+            (void)spawn_signal(&supervisor->slots[i].child, SIGKILL);
+        }
+        return;
+    }
+    supervisor->is_stop_asked = true;
+    if (supervisor->phase != SUPERVISOR_STOPPING) {
+        (void)snprintf(supervisor->sentence, sizeof supervisor->sentence, "%s",
+                       reason);
+    }
+    stop_all(supervisor, SUPERVISOR_INTERRUPTED);
+}
+
+static void free_slot(struct slot *slot)
+{
+    struct ev_loop *loop = slot->supervisor->config.loop;
+    struct spawn_exit end;
+    if (slot->child.pidfd >= 0) {
+        (void)spawn_signal(&slot->child, SIGKILL);
+        spawn_signal_group(&slot->child, SIGKILL);
+        (void)spawn_reap(&slot->child, true, &end);
+    }
+    ev_io_stop(loop, &slot->exit_watcher);
+    ev_timer_stop(loop, &slot->timer);
+    stop_watching_ready(slot);
+    tally_page_deinit(&slot->page);
+    if (slot->log >= 0) {
+        (void)close(slot->log);
+    }
+    free(slot->dir);
+}
+
+void supervisor_free(struct supervisor *supervisor)
+{
+    if (supervisor == NULL) {
+        return;
+    }
+    ev_timer_stop(supervisor->config.loop, &supervisor->phase_timer);
+    ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
+    ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
+    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+        free_slot(&supervisor->slots[i]);
+    }
+    if (supervisor->null_fd >= 0) {
+        (void)close(supervisor->null_fd);
+    }
+    free(supervisor->slots);
+    free(supervisor);
+}
+
+/* --- looking ---------------------------------------------------------------
+ */
+
+enum supervisor_phase supervisor_phase(const struct supervisor *supervisor)
+{
+    return supervisor->phase;
+}
+
+enum supervisor_end supervisor_end(const struct supervisor *supervisor)
+{
+    return supervisor->end;
+}
+
+const char *supervisor_sentence(const struct supervisor *supervisor)
+{
+    return supervisor->sentence;
+}
+
+void supervisor_counts(const struct supervisor *supervisor,
+                       struct supervisor_counts *ret_counts)
+{
+    *ret_counts = supervisor->counts;
+    ret_counts->ready_mean_ns =
+        supervisor->ready_seen > 0
+            ? (double)supervisor->ready_sum_ns / (double)supervisor->ready_seen
+            : 0.;
+}
+
+void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
+                     struct supervisor_slot *ret_slot)
+{
+    const struct slot *slot = &supervisor->slots[slot_id];
+    *ret_slot = (struct supervisor_slot){
+        .id = slot->id,
+        .role = slot->role->name,
+        .ordinal = slot->ordinal,
+        .is_observer = slot->id < supervisor->observers_count,
+        .tally = &slot->page,
+    };
+}
+
+const char *supervisor_phase_name(enum supervisor_phase phase)
+{
+    static const char *const names[] = {
+        [SUPERVISOR_OBSERVERS] = "observers",
+        [SUPERVISOR_CHURNERS] = "churners",
+        [SUPERVISOR_SETTLING] = "settling",
+        [SUPERVISOR_CHURNING] = "churning",
+        [SUPERVISOR_STOPPING] = "stopping",
+        [SUPERVISOR_DONE] = "done",
+    };
+    return names[phase];
+}

@@ -1,0 +1,382 @@
+/* Happy path: on_timer() at each place of the grid -> take_sample() reads every
+ * slot and hands the values to the sink, then the tick. Failure modes: we come
+ * too late (the place is a gap); a process has ended between its death and our
+ * being told (it is left out); the sink fails (the sampler stops, and says so
+ * once). */
+#include "sample/sampler.h"
+
+#include "sample/probe.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum figure {
+    FIGURE_RSS,
+    FIGURE_PRIVATE,
+    FIGURE_ANONYMOUS,
+    FIGURE_FDS,
+    FIGURE_THREADS,
+    FIGURE_CPU,
+    FIGURES_COUNT,
+};
+
+static const struct {
+    const char *metric;
+    const char *unit;
+    bool is_counter;
+    bool is_paged; /* moves in whole pages */
+} figures[FIGURES_COUNT] = {
+    [FIGURE_RSS] = {"rss", "B", false, true},
+    [FIGURE_PRIVATE] = {"private", "B", false, true},
+    [FIGURE_ANONYMOUS] = {"anonymous", "B", false, true},
+    [FIGURE_FDS] = {"fds", "", false, false},
+    [FIGURE_THREADS] = {"threads", "", false, false},
+    [FIGURE_CPU] = {"cpu_ns", "ns", true, false},
+};
+
+/* The series of one tally entry, found again by its place in the page. */
+struct tally_series {
+    char name[PLATEAU_TALLY_NAME_SIZE]; /* "" before its first value */
+    enum plateau_tally_kind kind;
+    int64_t ids[2]; /* value, finished; 0: a double, left out */
+};
+
+struct slot {
+    struct probe *probe; /* NULL: nobody lives there, or it cannot be read */
+    const struct tally_page *page;
+    bool is_observer;
+    int64_t figure_ids[FIGURES_COUNT]; /* 0: not announced yet */
+    struct tally_series *tally;        /* of observers with a page */
+};
+
+struct sampler {
+    struct sampler_config config;
+    struct sampler_counts counts;
+    ev_timer timer;
+    struct slot *slots; /* slots_count of processes, then ourselves */
+    int64_t step_ns;
+    int64_t next_tick;
+    int64_t events;
+    int error; /* of the sink; nothing is sampled after it */
+};
+
+static int64_t now_ns(const struct sampler *sampler)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
+           sampler->config.start_ns;
+}
+
+static uint32_t slot_id_of(const struct sampler *sampler,
+                           const struct slot *slot)
+{
+    uint32_t index = (uint32_t)(slot - sampler->slots);
+    return index == sampler->config.slots_count ? sampler->config.self_slot_id
+                                                : index;
+}
+
+/* --- handing on ----------------------------------------------------------- */
+
+static void keep_error(struct sampler *sampler, int result)
+{
+    if (result < 0 && sampler->error == 0) {
+        sampler->error = result;
+    }
+}
+
+static int64_t announce(struct sampler *sampler, const struct slot *slot,
+                        const char *metric, const char *unit, bool is_counter,
+                        double quantum)
+{
+    struct sampler_series series = {
+        .slot_id = slot_id_of(sampler, slot),
+        .metric = metric,
+        .unit = unit,
+        .is_counter = is_counter,
+        .quantum = quantum,
+    };
+    int64_t id = 0;
+    if (sampler->error == 0) {
+        keep_error(sampler, sampler->config.sink.series(
+                                sampler->config.sink.context, &series, &id));
+    }
+    return id;
+}
+
+static void hand_on(struct sampler *sampler, int64_t series_id, int64_t tick,
+                    double value)
+{
+    if (series_id != 0 && sampler->error == 0) {
+        keep_error(sampler,
+                   sampler->config.sink.value(sampler->config.sink.context,
+                                              series_id, tick, value));
+    }
+}
+
+/* --- one process ---------------------------------------------------------- */
+
+static void hand_on_figure(struct sampler *sampler, struct slot *slot,
+                           enum figure figure, int64_t tick, int64_t value)
+{
+    if (value < 0) {
+        return; /* the kernel does not tell */
+    }
+    if (slot->figure_ids[figure] == 0) {
+        double quantum =
+            figures[figure].is_paged
+                ? (double)probe_page_bytes()
+                : (figure == FIGURE_CPU ? (double)probe_cpu_step_ns() : 1.);
+        slot->figure_ids[figure] =
+            announce(sampler, slot, figures[figure].metric,
+                     figures[figure].unit, figures[figure].is_counter, quantum);
+    }
+    hand_on(sampler, slot->figure_ids[figure], tick, (double)value);
+}
+
+static void sample_figures(struct sampler *sampler, struct slot *slot,
+                           int64_t tick, bool is_detailed)
+{
+    struct probe_sample sample;
+    bool wants_detail = is_detailed && slot->is_observer;
+    int result = probe_sample(slot->probe,
+                              wants_detail ? PROBE_DETAIL : PROBE_RSS, &sample);
+    if (result != PROBE_OK) {
+        sampler->counts.unread += result < 0;
+        return;
+    }
+    const int64_t values[FIGURES_COUNT] = {
+        [FIGURE_RSS] = sample.rss_bytes,
+        [FIGURE_PRIVATE] = sample.private_bytes,
+        [FIGURE_ANONYMOUS] = sample.anonymous_bytes,
+        [FIGURE_FDS] = sample.fds_count,
+        [FIGURE_THREADS] = sample.threads_count,
+        [FIGURE_CPU] = sample.cpu_ns,
+    };
+    for (int i = 0; i < FIGURES_COUNT; i++) {
+        hand_on_figure(sampler, slot, (enum figure)i, tick, values[i]);
+    }
+}
+
+/* --- one tally ------------------------------------------------------------ */
+
+/* Whether an entry before |index| has taken the name already: of two, the
+ * first counts. */
+static bool is_double(const struct slot *slot, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(slot->tally[i].name, slot->tally[index].name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void announce_entry(struct sampler *sampler, struct slot *slot,
+                           size_t index, const struct tally_page_entry *entry)
+{
+    static const char heap[] = "heap/";
+    struct tally_series *series = &slot->tally[index];
+    bool is_pair = entry->kind == PLATEAU_TALLY_PAIR;
+    bool is_counter = entry->kind != PLATEAU_TALLY_GAUGE;
+    bool is_heap = strncmp(entry->name, heap, strlen(heap)) == 0;
+    char metric[SAMPLER_METRIC_SIZE];
+    memcpy(series->name, entry->name, sizeof series->name);
+    series->kind = entry->kind;
+    series->ids[0] = 0;
+    series->ids[1] = 0;
+    if (is_double(slot, index)) {
+        return;
+    }
+    (void)snprintf(metric, sizeof metric, "%s%.31s%s", is_heap ? "" : "tally/",
+                   entry->name, is_pair ? ".spawned" : "");
+    series->ids[0] =
+        announce(sampler, slot, metric, entry->unit, is_counter, 1.);
+    if (is_pair) {
+        (void)snprintf(metric, sizeof metric, "%s%.31s.finished",
+                       is_heap ? "" : "tally/", entry->name);
+        series->ids[1] = announce(sampler, slot, metric, entry->unit, true, 1.);
+    }
+}
+
+static void sample_tally(struct sampler *sampler, struct slot *slot,
+                         int64_t tick)
+{
+    struct tally_page_entry entries[TALLY_PAGE_ENTRIES];
+    size_t count = tally_page_read(slot->page, entries);
+    for (size_t i = 0; i < count; i++) {
+        struct tally_series *series = &slot->tally[i];
+        if (series->kind != entries[i].kind ||
+            strcmp(series->name, entries[i].name) != 0) {
+            announce_entry(sampler, slot, i, &entries[i]);
+        }
+        hand_on(sampler, series->ids[0], tick, (double)entries[i].value);
+        hand_on(sampler, series->ids[1], tick, (double)entries[i].finished);
+    }
+}
+
+/* --- the grid ------------------------------------------------------------- */
+
+static void take_sample(struct sampler *sampler, int64_t tick, int64_t begun_ns)
+{
+    bool is_detailed = tick % sampler->config.detail_every == 0;
+    for (uint32_t i = 0; i <= sampler->config.slots_count; i++) {
+        struct slot *slot = &sampler->slots[i];
+        if (slot->probe != NULL) {
+            sample_figures(sampler, slot, tick, is_detailed);
+        }
+        if (slot->probe != NULL && slot->tally != NULL) {
+            sample_tally(sampler, slot, tick);
+        }
+    }
+    int64_t cost_ns = now_ns(sampler) - begun_ns;
+    struct sampler_tick row = {
+        .tick = tick,
+        .t_ns = begun_ns,
+        .events = sampler->events,
+        .cost_ns = cost_ns,
+    };
+    if (sampler->error == 0) {
+        keep_error(sampler, sampler->config.sink.tick(
+                                sampler->config.sink.context, &row));
+    }
+    struct sampler_counts *counts = &sampler->counts;
+    int64_t late_ns = begun_ns - tick * sampler->step_ns;
+    counts->samples++;
+    counts->cost_ns += cost_ns;
+    counts->cost_max_ns =
+        cost_ns > counts->cost_max_ns ? cost_ns : counts->cost_max_ns;
+    counts->late_max_ns =
+        late_ns > counts->late_max_ns ? late_ns : counts->late_max_ns;
+}
+
+static void arm(struct sampler *sampler)
+{
+    int64_t wait_ns = sampler->next_tick * sampler->step_ns - now_ns(sampler);
+    /* libev counts from the beginning of the present turn of the loop. */
+    ev_now_update(sampler->config.loop);
+    ev_timer_set(&sampler->timer, wait_ns > 0 ? (double)wait_ns / 1e9 : 0., 0.);
+    ev_timer_start(sampler->config.loop, &sampler->timer);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct sampler *sampler = timer->data;
+    int64_t now = now_ns(sampler);
+    (void)loop;
+    (void)revents;
+    while (now - sampler->next_tick * sampler->step_ns > sampler->step_ns / 2) {
+        sampler->counts.gaps++;
+        sampler->next_tick++;
+    }
+    if (now >= sampler->next_tick * sampler->step_ns) {
+        take_sample(sampler, sampler->next_tick, now);
+        sampler->next_tick++;
+    }
+    if (sampler->error == 0) {
+        arm(sampler);
+    } else if (sampler->config.sink.on_failure != NULL) {
+        sampler->config.sink.on_failure(sampler->config.sink.context,
+                                        sampler->error);
+    }
+}
+
+void sampler_start(struct sampler *sampler)
+{
+    sampler->next_tick = now_ns(sampler) / sampler->step_ns + 1;
+    arm(sampler);
+}
+
+void sampler_stop(struct sampler *sampler)
+{
+    ev_timer_stop(sampler->config.loop, &sampler->timer);
+}
+
+/* --- beginning and end ---------------------------------------------------- */
+
+int sampler_new(const struct sampler_config *config,
+                struct sampler **ret_sampler)
+{
+    struct sampler *sampler = calloc(1, sizeof *sampler);
+    if (sampler == NULL) {
+        return -ENOMEM;
+    }
+    sampler->config = *config;
+    sampler->step_ns = (int64_t)config->sample_ms * 1000000;
+    sampler->slots =
+        calloc((size_t)config->slots_count + 1, sizeof *sampler->slots);
+    ev_init(&sampler->timer, on_timer);
+    sampler->timer.data = sampler;
+    int result = sampler->slots ? 0 : -ENOMEM;
+    if (result == 0) {
+        struct slot *self = &sampler->slots[config->slots_count];
+        self->is_observer = true;
+        result = probe_new_self(&self->probe);
+    }
+    if (result != 0) {
+        sampler_free(sampler);
+        return result;
+    }
+    *ret_sampler = sampler;
+    return 0;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    if (sampler == NULL) {
+        return;
+    }
+    sampler_stop(sampler);
+    for (uint32_t i = 0;
+         sampler->slots != NULL && i <= sampler->config.slots_count; i++) {
+        probe_free(sampler->slots[i].probe);
+        free(sampler->slots[i].tally);
+    }
+    free(sampler->slots);
+    free(sampler);
+}
+
+int sampler_slot_set(struct sampler *sampler, uint32_t slot_id,
+                     bool is_observer, const struct tally_page *page)
+{
+    struct slot *slot = &sampler->slots[slot_id];
+    slot->is_observer = is_observer;
+    slot->page = page;
+    if (is_observer && page != NULL && slot->tally == NULL) {
+        slot->tally = calloc(TALLY_PAGE_ENTRIES, sizeof *slot->tally);
+        return slot->tally ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
+int sampler_process_started(struct sampler *sampler, uint32_t slot_id,
+                            int64_t pid, int pidfd)
+{
+    struct slot *slot = &sampler->slots[slot_id];
+    probe_free(slot->probe);
+    slot->probe = NULL;
+    int result = probe_new(pid, pidfd, &slot->probe);
+    return result == PROBE_GONE ? 0 : result;
+}
+
+void sampler_process_ended(struct sampler *sampler, uint32_t slot_id)
+{
+    struct slot *slot = &sampler->slots[slot_id];
+    probe_free(slot->probe);
+    slot->probe = NULL;
+}
+
+void sampler_events_set(struct sampler *sampler, int64_t events)
+{
+    sampler->events = events;
+}
+
+void sampler_counts(const struct sampler *sampler,
+                    struct sampler_counts *ret_counts)
+{
+    *ret_counts = sampler->counts;
+}

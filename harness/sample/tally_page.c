@@ -1,0 +1,102 @@
+#include "sample/tally_page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* What a new life of the slot finds. */
+static void write_header(struct plateau_tally *shared, uint64_t generation)
+{
+    shared->magic = PLATEAU_TALLY_MAGIC;
+    shared->version = PLATEAU_TALLY_VERSION;
+    shared->page_bytes = TALLY_PAGE_BYTES;
+    shared->capacity = TALLY_PAGE_ENTRIES;
+    shared->generation = generation;
+}
+
+int tally_page_init(struct tally_page *page)
+{
+    int fd = memfd_create("plateau-tally", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) {
+        return -errno;
+    }
+    /* The size is sealed: a target that truncated the file would make our
+     * next read of the page a SIGBUS (memfd_create(2), file sealing). */
+    if (ftruncate(fd, TALLY_PAGE_BYTES) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        int result = -errno;
+        (void)close(fd);
+        return result;
+    }
+    void *map =
+        mmap(NULL, TALLY_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) {
+        int result = -errno;
+        (void)close(fd);
+        return result;
+    }
+    page->fd = fd;
+    page->shared = map;
+    write_header(page->shared, 0);
+    return 0;
+}
+
+void tally_page_deinit(struct tally_page *page)
+{
+    if (page->shared != NULL) {
+        (void)munmap(page->shared, TALLY_PAGE_BYTES);
+        (void)close(page->fd);
+        page->shared = NULL;
+        page->fd = -1;
+    }
+}
+
+int tally_page_reset(struct tally_page *page, uint64_t generation)
+{
+    memset(page->shared, 0, TALLY_PAGE_BYTES);
+    write_header(page->shared, generation);
+    return 0;
+}
+
+/* Copies a text of the target's, terminated, with nothing in it that would
+ * surprise a file name, a terminal or a query. */
+static void copy_text(char *to, const char *from, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_./:-";
+    size_t i = 0;
+    for (; i + 1 < size && from[i] != '\0'; i++) {
+        to[i] = strchr(plain, from[i]) != NULL ? from[i] : '_';
+    }
+    to[i] = '\0';
+}
+
+size_t tally_page_read(const struct tally_page *page,
+                       struct tally_page_entry *entries)
+{
+    const struct plateau_tally *shared = page->shared;
+    uint32_t count = __atomic_load_n(&shared->count, __ATOMIC_ACQUIRE);
+    size_t taken = 0;
+    for (uint32_t i = 0; i < count && i < TALLY_PAGE_ENTRIES; i++) {
+        const struct plateau_tally_entry *from = &shared->entries[i];
+        struct tally_page_entry *to = &entries[taken];
+        uint32_t kind = __atomic_load_n(&from->kind, __ATOMIC_RELAXED);
+        if (__atomic_load_n(&from->is_ready, __ATOMIC_ACQUIRE) != 1 ||
+            kind < PLATEAU_TALLY_COUNTER || kind > PLATEAU_TALLY_PAIR ||
+            from->name[0] == '\0') {
+            continue;
+        }
+        copy_text(to->name, from->name, sizeof to->name);
+        copy_text(to->unit, from->unit, sizeof to->unit);
+        to->kind = (enum plateau_tally_kind)kind;
+        to->value = __atomic_load_n(&from->value, __ATOMIC_RELAXED);
+        to->finished = kind == PLATEAU_TALLY_PAIR
+                           ? __atomic_load_n(&from->finished, __ATOMIC_RELAXED)
+                           : 0;
+        taken++;
+    }
+    return taken;
+}

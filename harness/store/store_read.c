@@ -1,0 +1,440 @@
+/* store_read.c - rows out of the store.
+ *
+ * The points of a series are a range scan of its samples, merged with the
+ * ticks, which are read once and kept: a join in SQL would look each tick up
+ * again in every series, at twice the cost (schema.md has the figures). The
+ * writer adds ticks in order, so what is kept is brought up to date by reading
+ * what lies behind its end.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_handle.h"
+
+enum {
+    ROWS_MAX = 1 << 28, /* that one call hands out; more is -EFBIG */
+    ROWS_FIRST = 64,
+};
+
+/* Makes one row of |row_size| bytes of what |statement| stands at. */
+typedef void (*row_reader)(sqlite3_stmt *statement, void *row);
+
+/* Makes room for one more element in |*rows|. */
+static int make_room(struct store *store, void **rows, size_t row_size,
+                     size_t count, size_t *capacity)
+{
+    if (count < *capacity) {
+        return 0;
+    }
+    size_t larger = *capacity == 0 ? ROWS_FIRST : 2 * *capacity;
+    if (larger > ROWS_MAX) {
+        err_set(&store->err, store->path, 0, 0,
+                "cannot read a table of more than %d rows", ROWS_MAX);
+        return -EFBIG;
+    }
+    void *moved = realloc(*rows, larger * row_size);
+    if (moved == NULL) {
+        err_set(&store->err, store->path, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    *rows = moved;
+    *capacity = larger;
+    return 0;
+}
+
+/* Copies every row of the statement |id|. */
+static int read_rows(struct store *store, enum store_sql id, size_t row_size,
+                     row_reader reader, void **ret_rows, size_t *ret_count)
+{
+    sqlite3_stmt *all = NULL;
+    int r = store_statement(store, id, &all);
+    if (r != 0) {
+        return r;
+    }
+    void *rows = NULL;
+    size_t count = 0, capacity = 0;
+    int code = SQLITE_DONE;
+    while (r == 0 && (code = sqlite3_step(all)) == SQLITE_ROW) {
+        r = make_room(store, &rows, row_size, count, &capacity);
+        if (r == 0) {
+            reader(all, (char *)rows + count++ * row_size);
+        }
+    }
+    if (r == 0 && code != SQLITE_DONE) {
+        r = store_fail(store, "cannot read the store");
+    }
+    (void)sqlite3_reset(all);
+    if (r != 0) {
+        free(rows);
+        return r;
+    }
+    *ret_rows = rows;
+    *ret_count = count;
+    return 0;
+}
+
+static void read_text(sqlite3_stmt *row, int at, char *text, size_t size)
+{
+    const unsigned char *found = sqlite3_column_text(row, at);
+    (void)snprintf(text, size, "%s", found ? (const char *)found : "");
+}
+
+static int64_t read_known(sqlite3_stmt *row, int at, int64_t absent)
+{
+    return sqlite3_column_type(row, at) == SQLITE_NULL
+               ? absent
+               : sqlite3_column_int64(row, at);
+}
+
+static double read_slope(sqlite3_stmt *row, int at)
+{
+    return sqlite3_column_type(row, at) == SQLITE_NULL
+               ? (double)NAN
+               : sqlite3_column_double(row, at);
+}
+
+static void read_slot(sqlite3_stmt *row, void *ret_slot)
+{
+    struct store_slot *slot = ret_slot;
+    *slot = (struct store_slot){
+        .id = sqlite3_column_int64(row, 0),
+        .ordinal = sqlite3_column_int(row, 2),
+        .is_observer = sqlite3_column_int(row, 3) != 0,
+    };
+    read_text(row, 1, slot->role, sizeof slot->role);
+}
+
+static void read_process(sqlite3_stmt *row, void *ret_process)
+{
+    *(struct store_process *)ret_process = (struct store_process){
+        .id = sqlite3_column_int64(row, 0),
+        .slot_id = sqlite3_column_int64(row, 1),
+        .generation = sqlite3_column_int64(row, 2),
+        .pid = sqlite3_column_int64(row, 3),
+        .spawned_ns = sqlite3_column_int64(row, 4),
+        .ready_ns = read_known(row, 5, -1),
+        .ended_ns = read_known(row, 6, -1),
+        .exit_code = (int32_t)read_known(row, 7, -1),
+        .signal = (int32_t)read_known(row, 8, 0),
+    };
+}
+
+static void read_series(sqlite3_stmt *row, void *ret_series)
+{
+    struct store_series *series = ret_series;
+    *series = (struct store_series){
+        .id = sqlite3_column_int64(row, 0),
+        .slot_id = sqlite3_column_int64(row, 1),
+        .quantum = sqlite3_column_double(row, 5),
+    };
+    read_text(row, 2, series->metric, sizeof series->metric);
+    read_text(row, 3, series->unit, sizeof series->unit);
+    char kind[8];
+    read_text(row, 4, kind, sizeof kind);
+    series->kind = strcmp(kind, "counter") == 0 ? STORE_COUNTER : STORE_GAUGE;
+}
+
+static void read_verdict(sqlite3_stmt *row, void *ret_verdict)
+{
+    struct store_verdict *verdict = ret_verdict;
+    *verdict = (struct store_verdict){
+        .series_id = sqlite3_column_int64(row, 0),
+        .slope_per_hour = read_slope(row, 3),
+        .slope_per_hour_low = read_slope(row, 4),
+        .slope_per_hour_high = read_slope(row, 5),
+        .slope_per_event = read_slope(row, 6),
+        .slope_per_event_low = read_slope(row, 7),
+        .slope_per_event_high = read_slope(row, 8),
+    };
+    read_text(row, 1, verdict->verdict, sizeof verdict->verdict);
+    read_text(row, 2, verdict->reason, sizeof verdict->reason);
+}
+
+int store_slots(struct store *store, struct store_slot **ret_slots,
+                size_t *ret_count)
+{
+    void *rows = NULL;
+    int r = read_rows(store, STORE_SQL_SLOTS, sizeof **ret_slots, read_slot,
+                      &rows, ret_count);
+    if (r == 0) {
+        *ret_slots = rows;
+    }
+    return r;
+}
+
+int store_processes(struct store *store, struct store_process **ret_processes,
+                    size_t *ret_count)
+{
+    void *rows = NULL;
+    int r = read_rows(store, STORE_SQL_PROCESSES, sizeof **ret_processes,
+                      read_process, &rows, ret_count);
+    if (r == 0) {
+        *ret_processes = rows;
+    }
+    return r;
+}
+
+int store_all_series(struct store *store, struct store_series **ret_series,
+                     size_t *ret_count)
+{
+    void *rows = NULL;
+    int r = read_rows(store, STORE_SQL_SERIES, sizeof **ret_series, read_series,
+                      &rows, ret_count);
+    if (r == 0) {
+        *ret_series = rows;
+    }
+    return r;
+}
+
+int store_verdicts(struct store *store, struct store_verdict **ret_verdicts,
+                   size_t *ret_count)
+{
+    void *rows = NULL;
+    int r = read_rows(store, STORE_SQL_VERDICTS, sizeof **ret_verdicts,
+                      read_verdict, &rows, ret_count);
+    if (r == 0) {
+        *ret_verdicts = rows;
+    }
+    return r;
+}
+
+int store_meta_get(struct store *store, const char *key, char **ret_value)
+{
+    sqlite3_stmt *get = NULL;
+    int r = store_statement(store, STORE_SQL_META_GET, &get);
+    if (r != 0) {
+        return r;
+    }
+    (void)sqlite3_bind_text(get, 1, key, -1, SQLITE_STATIC);
+    int code = sqlite3_step(get);
+    if (code == SQLITE_ROW) {
+        const unsigned char *text = sqlite3_column_text(get, 0);
+        char *value = text == NULL ? NULL : strdup((const char *)text);
+        if (value == NULL) {
+            err_set(&store->err, store->path, 0, 0, "out of memory");
+            r = -ENOMEM;
+        } else {
+            *ret_value = value;
+        }
+    } else if (code == SQLITE_DONE) {
+        err_set(&store->err, store->path, 0, 0, "\"%s\" is not recorded", key);
+        r = -ENOENT;
+    } else {
+        r = store_fail(store, "cannot read the store");
+    }
+    (void)sqlite3_reset(get);
+    (void)sqlite3_clear_bindings(get);
+    return r;
+}
+
+int store_event_count(struct store *store, int64_t *ret_count)
+{
+    sqlite3_stmt *count = NULL;
+    int r = store_statement(store, STORE_SQL_EVENT_COUNT, &count);
+    if (r != 0) {
+        return r;
+    }
+    if (sqlite3_step(count) == SQLITE_ROW) {
+        *ret_count = sqlite3_column_int64(count, 0);
+    } else {
+        r = store_fail(store, "cannot count the events");
+    }
+    (void)sqlite3_reset(count);
+    return r;
+}
+
+int store_find_series(struct store *store, int64_t slot_id, const char *metric,
+                      struct store_series *ret_series)
+{
+    sqlite3_stmt *find = NULL;
+    int r = store_statement(store, STORE_SQL_SERIES_FIND, &find);
+    if (r != 0) {
+        return r;
+    }
+    (void)sqlite3_bind_int64(find, 1, slot_id);
+    (void)sqlite3_bind_text(find, 2, metric, -1, SQLITE_STATIC);
+    int code = sqlite3_step(find);
+    if (code == SQLITE_ROW) {
+        read_series(find, ret_series);
+    } else if (code == SQLITE_DONE) {
+        err_set(&store->err, store->path, 0, 0,
+                "slot %lld has no series \"%s\"", (long long)slot_id, metric);
+        r = -ENOENT;
+    } else {
+        r = store_fail(store, "cannot read the store");
+    }
+    (void)sqlite3_reset(find);
+    (void)sqlite3_clear_bindings(find);
+    return r;
+}
+
+/* Takes the tick that |row| stands at. Merging relies on their order. */
+static int keep_tick(struct store *store, sqlite3_stmt *row)
+{
+    void *ticks = store->ticks;
+    int r = make_room(store, &ticks, sizeof *store->ticks, store->ticks_count,
+                      &store->ticks_capacity);
+    store->ticks = ticks;
+    if (r != 0) {
+        return r;
+    }
+    struct store_tick *tick = &store->ticks[store->ticks_count];
+    *tick = (struct store_tick){
+        .tick = sqlite3_column_int64(row, 0),
+        .t_ns = sqlite3_column_int64(row, 1),
+        .events = sqlite3_column_int64(row, 2),
+        .cost_ns = sqlite3_column_int64(row, 3),
+    };
+    if (store->ticks_count > 0 &&
+        (tick[-1].tick >= tick->tick || tick[-1].t_ns > tick->t_ns)) {
+        err_set(&store->err, store->path, 0, 0,
+                "the store is damaged: tick %lld goes back in time",
+                (long long)tick->tick);
+        return -EILSEQ;
+    }
+    store->ticks_count++;
+    return 0;
+}
+
+/* Reads the ticks that have come since. */
+static int keep_ticks(struct store *store)
+{
+    sqlite3_stmt *after = NULL;
+    int r = store_statement(store, STORE_SQL_TICKS_AFTER, &after);
+    if (r != 0) {
+        return r;
+    }
+    size_t count = store->ticks_count;
+    (void)sqlite3_bind_int64(
+        after, 1, count == 0 ? INT64_MIN : store->ticks[count - 1].tick);
+    int code = SQLITE_DONE;
+    while (r == 0 && (code = sqlite3_step(after)) == SQLITE_ROW) {
+        r = keep_tick(store, after);
+    }
+    if (r == 0 && code != SQLITE_DONE) {
+        r = store_fail(store, "cannot read the ticks");
+    }
+    (void)sqlite3_reset(after);
+    return r;
+}
+
+int store_ticks(struct store *store, struct store_tick **ret_ticks,
+                size_t *ret_count)
+{
+    int r = keep_ticks(store);
+    if (r != 0) {
+        return r;
+    }
+    struct store_tick *copy = NULL;
+    if (store->ticks_count > 0) {
+        size_t size = store->ticks_count * sizeof *copy;
+        copy = malloc(size);
+        if (copy == NULL) {
+            err_set(&store->err, store->path, 0, 0, "out of memory");
+            return -ENOMEM;
+        }
+        memcpy(copy, store->ticks, size);
+    }
+    *ret_ticks = copy;
+    *ret_count = store->ticks_count;
+    return 0;
+}
+
+/* The first kept tick whose time is t_ns or later. */
+static size_t tick_at(const struct store *store, int64_t t_ns)
+{
+    size_t low = 0, high = store->ticks_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (store->ticks[middle].t_ns < t_ns) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Merges the samples that |row| gives with the ticks [at, end). A sample whose
+ * tick is not among them came after the ticks were read: it is left for the
+ * next call. |points| has room for one at each tick. */
+static int merge_points(sqlite3_stmt *row, const struct store_tick *at,
+                        const struct store_tick *end,
+                        struct store_point *points, size_t *ret_count)
+{
+    struct store_point *point = points;
+    int code;
+    while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+        int64_t tick = sqlite3_column_int64(row, 0);
+        while (at < end && at->tick < tick) {
+            at++;
+        }
+        if (at < end && at->tick == tick) {
+            *point++ = (struct store_point){
+                .tick = tick,
+                .t_ns = at->t_ns,
+                .events = at->events,
+                .value = sqlite3_column_double(row, 1),
+            };
+            at++;
+        }
+    }
+    *ret_count = (size_t)(point - points);
+    return code;
+}
+
+int store_points(struct store *store, int64_t series_id, int64_t from_ns,
+                 int64_t to_ns, struct store_point **ret_points,
+                 size_t *ret_count)
+{
+    int r = keep_ticks(store);
+    if (r != 0) {
+        return r;
+    }
+    size_t first = tick_at(store, from_ns);
+    size_t end =
+        to_ns == INT64_MAX ? store->ticks_count : tick_at(store, to_ns + 1);
+    if (first >= end) {
+        *ret_points = NULL;
+        *ret_count = 0;
+        return 0;
+    }
+    sqlite3_stmt *samples = NULL;
+    r = store_statement(store, STORE_SQL_SAMPLES, &samples);
+    if (r != 0) {
+        return r;
+    }
+    struct store_point *points = malloc((end - first) * sizeof *points);
+    if (points == NULL) {
+        err_set(&store->err, store->path, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    (void)sqlite3_bind_int64(samples, 1, series_id);
+    (void)sqlite3_bind_int64(samples, 2, store->ticks[first].tick);
+    (void)sqlite3_bind_int64(samples, 3, store->ticks[end - 1].tick);
+    size_t count = 0;
+    int code = merge_points(samples, store->ticks + first, store->ticks + end,
+                            points, &count);
+    if (code != SQLITE_DONE) {
+        r = store_fail(store, "cannot read the samples");
+    }
+    (void)sqlite3_reset(samples);
+    if (r != 0 || count == 0) {
+        free(points);
+        points = NULL;
+    }
+    if (r == 0) {
+        if (count > 0 && count < end - first) {
+            struct store_point *fit = realloc(points, count * sizeof *points);
+            points = fit ? fit : points;
+        }
+        *ret_points = points;
+        *ret_count = count;
+    }
+    return r;
+}

@@ -1,0 +1,45 @@
+/* store_sql.h - every word of SQL that the store says; for store*.c only.
+ *
+ * The schema and the statements are data: what a table is, store_sql_schema
+ * says; what is asked of it, store_sql_statements.
+ */
+#ifndef PLATEAU_STORE_SQL_H
+#define PLATEAU_STORE_SQL_H
+
+enum {
+    STORE_SQL_APPLICATION_ID = 0x504c5441, /* "PLTA", big-endian at byte 68 */
+    STORE_SQL_VERSION = 1,                 /* user_version, byte 60 */
+};
+
+/* The statements that a store keeps prepared. */
+enum store_sql {
+    STORE_SQL_BEGIN,
+    STORE_SQL_COMMIT,
+    STORE_SQL_META_SET,
+    STORE_SQL_META_GET,
+    STORE_SQL_SLOT_ADD,
+    STORE_SQL_SLOTS,
+    STORE_SQL_PROCESS_PUT,
+    STORE_SQL_PROCESSES,
+    STORE_SQL_EVENT_ADD,
+    STORE_SQL_EVENT_COUNT,
+    STORE_SQL_SERIES_ADD,
+    STORE_SQL_SERIES,
+    STORE_SQL_SERIES_FIND,
+    STORE_SQL_TICK_ADD,
+    STORE_SQL_TICK_LAST,
+    STORE_SQL_TICKS_AFTER,
+    STORE_SQL_SAMPLE_ADD,
+    STORE_SQL_SAMPLES,
+    STORE_SQL_VERDICTS_DELETE,
+    STORE_SQL_VERDICT_ADD,
+    STORE_SQL_VERDICTS,
+    STORE_SQL_COUNT,
+};
+
+/* Makes the tables and marks the file as ours. */
+extern const char store_sql_schema[];
+
+extern const char *const store_sql_statements[STORE_SQL_COUNT];
+
+#endif
