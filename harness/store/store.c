@@ -307,6 +307,9 @@ static int lay_out(struct store *store, struct err *err)
         store_sql_schema,
         marks,
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        /* 256 KiB of pages: a writer that only appends needs few, and the 2 MiB
+         * that SQLite takes by itself look like a leak until they are full. */
+        "PRAGMA cache_size=-256",
     };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         int r = prepare_with(store, steps[i], "cannot make the store", err);
