@@ -34,6 +34,11 @@ int host_beside_program(const char *relative, char ret_path[HOST_PATH_MAX]);
  * 0; -EEXIST when it is there and not empty; else -errno. */
 int host_make_folder(const char *path, char ret_path[HOST_PATH_MAX]);
 
+/* Raises the number of files that we may have open to |wanted|, if it is lower.
+ * 0 and what it was before; -EMFILE and the most that is allowed. */
+int host_raise_open_files(uint64_t wanted, uint64_t *ret_before,
+                          uint64_t *ret_most);
+
 /* Removes a folder that we made, with all that is in it; as far as it goes. */
 void host_remove_folder(const char *path);
 

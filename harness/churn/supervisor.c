@@ -23,10 +23,10 @@
  */
 #include "churn/supervisor.h"
 
-#include "churn/launch.h"
 #include "churn/schedule.h"
+#include "churn/slot.h"
 #include "churn/slot_log.h"
-#include "churn/spawn.h"
+#include "host.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,56 +38,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    NAME_SIZE = 48, /* ROLE-ORDINAL */
     PATH_SIZE = 4096,
-    CONTACT_SIZE = SUPERVISOR_READY_LINE_MAX,
     SENTENCE_SIZE = 640,
-    WORDS_SIZE = 200,    /* of a target's last words */
     FDS_PER_SLOT = 12,   /* pidfd, pipe, page, log, the sampler's files */
     FDS_BESIDES = 64,    /* of our own */
     PAUSE_FIRST_MS = 50, /* before a crashed churner is started again */
 };
 
-enum slot_state {
-    SLOT_EMPTY,
-    SLOT_STARTING,
-    SLOT_READY,
-    SLOT_DYING, /* killed; comes back when it is reaped */
-    SLOT_PAUSED,
-    SLOT_STOPPING,
-};
-
-struct slot {
-    struct supervisor *supervisor;
-    const struct scenario_role *role;
-    enum slot_state state;
-    uint32_t id;
-    uint32_t ordinal;
-    char name[NAME_SIZE];
-    char *dir; /* of {dir}; NULL when the role does not speak of it */
-    struct tally_page page;
-    int log; /* descriptor */
-    struct spawn_child child;
-    struct supervisor_process process; /* of the present or last life */
-    char contact[CONTACT_SIZE];
-    char line[SUPERVISOR_READY_LINE_MAX];
-    size_t line_size;
-    int ready_fd;        /* where we read the line; -1 */
-    ev_io exit_watcher;  /* on the pidfd */
-    ev_io ready_watcher; /* on ready_fd */
-    ev_timer timer;      /* readiness, pause or grace, by state */
-    uint32_t crashes;    /* in a row */
-    bool was_late;       /* killed because it was not ready in time */
-};
-
 struct supervisor {
     struct supervisor_config config;
+    struct slot_config slot_config;
     enum supervisor_phase phase;
     enum supervisor_end end;
     char sentence[SENTENCE_SIZE];
@@ -98,12 +63,10 @@ struct supervisor {
     int64_t next_process_id;
     int64_t ready_sum_ns;
     int64_t ready_seen;
-    uint64_t open_files_before; /* our soft limit, which the targets get */
-    ev_timer phase_timer;       /* end of the stillness, end of churn */
+    ev_timer phase_timer; /* end of the stillness, end of churn */
     ev_timer kill_timer;
     ev_timer log_timer;
     bool is_stop_asked;
-    int null_fd;
 };
 
 static int64_t now_ns(const struct supervisor *supervisor)
@@ -200,44 +163,8 @@ static void fail(struct supervisor *supervisor, enum supervisor_end end,
     stop_all(supervisor, end);
 }
 
-/* What a target printed last, for a sentence; "" when nothing. */
-static char *last_words(const struct slot *slot, char text[WORDS_SIZE + 48])
-{
-    char line[WORDS_SIZE];
-    slot_log_last_line(slot->log, line, sizeof line);
-    (void)snprintf(text, WORDS_SIZE + 48, "%s%s%s",
-                   line[0] ? ": \"" : " and printed nothing", line,
-                   line[0] ? "\"" : "");
-    return text;
-}
-
-/* "ended with exit status 9" */
-static char *how_it_ended(const struct slot *slot, char text[64])
-{
-    if (slot->process.signal != 0) {
-        (void)snprintf(text, 64, "was killed by signal %d (%s)",
-                       slot->process.signal,
-                       sigabbrev_np(slot->process.signal)
-                           ? sigabbrev_np(slot->process.signal)
-                           : "unknown");
-    } else {
-        (void)snprintf(text, 64, "ended with exit status %d",
-                       slot->process.exit_code);
-    }
-    return text;
-}
-
 /* --- a process begins ------------------------------------------------------
  */
-
-static void stop_watching_ready(struct slot *slot)
-{
-    if (slot->ready_fd >= 0) {
-        ev_io_stop(slot->supervisor->config.loop, &slot->ready_watcher);
-        (void)close(slot->ready_fd);
-        slot->ready_fd = -1;
-    }
-}
 
 /* The contacts of the observers that are ready, separated by commas; the
  * caller frees it. NULL when there is no memory. */
@@ -262,112 +189,18 @@ static char *make_peers(const struct supervisor *supervisor)
     return peers;
 }
 
-static int make_launch(const struct slot *slot, int64_t generation,
-                       struct launch *ret_launch, struct err *err)
-{
-    const struct supervisor *supervisor = slot->supervisor;
-    char *peers = make_peers(supervisor);
-    if (peers == NULL) {
-        err_set(err, NULL, 0, 0, "out of memory");
-        return -ENOMEM;
-    }
-    struct launch_values values = {
-        .id = slot->name,
-        .ordinal = slot->ordinal,
-        .slot = slot->id,
-        .generation = generation,
-        .port = slot->role->port ? slot->role->port + slot->ordinal : 0,
-        .seed = schedule_process_seed(supervisor->config.seed, slot->id,
-                                      (uint64_t)generation),
-        .dir = slot->dir ? slot->dir : "",
-        .peers = peers,
-        .meshnode = supervisor->config.meshnode,
-        .run = supervisor->config.run_folder,
-    };
-    int result = launch_make(slot->role, &values, ret_launch, err);
-    free(peers);
-    return result;
-}
-
-static int spawn_slot(struct slot *slot, const struct launch *launch,
-                      int ready_end, struct err *err)
-{
-    const struct spawn_fd fds[] = {
-        {slot->supervisor->null_fd, 0},
-        {slot->log, 1},
-        {slot->log, 2},
-        {ready_end, LAUNCH_READY_FD},
-        {slot->page.fd, LAUNCH_TALLY_FD},
-    };
-    const struct spawn_request request = {
-        .program = launch->program,
-        .argv = launch->argv,
-        .envp = launch->envp,
-        .fds = fds,
-        .fds_count = sizeof fds / sizeof fds[0],
-        .open_files_limit = slot->supervisor->open_files_before,
-    };
-    const char *step = "";
-    int result = spawn_process(&request, &slot->child, &step);
-    if (result != SPAWN_OK) {
-        err_set(err, NULL, 0, 0, "%s: cannot start %s: %s (%s)", slot->name,
-                launch->program, strerror(-result), step);
-    }
-    return result;
-}
-
-/* Everything of a new life but the waiting for it. */
-static int begin_life(struct slot *slot, struct err *err)
-{
-    int64_t generation = slot->process.generation + 1;
-    struct launch launch = {0};
-    int ends[2] = {-1, -1};
-    int result = make_launch(slot, generation, &launch, err);
-    if (result != 0) {
-        return result;
-    }
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
-        result = -errno;
-        err_set(err, NULL, 0, 0, "%s: no pipe: %s", slot->name,
-                strerror(errno));
-        goto out;
-    }
-    (void)tally_page_reset(&slot->page, (uint64_t)generation);
-    slot_log_trim(slot->log);
-    slot_log_begin(slot->log, generation);
-    int64_t spawned_ns = now_ns(slot->supervisor);
-    result = spawn_slot(slot, &launch, ends[1], err);
-    (void)close(ends[1]);
-    if (result != 0) {
-        (void)close(ends[0]);
-        goto out;
-    }
-    slot->ready_fd = ends[0];
-    slot->line_size = 0;
-    slot->contact[0] = '\0';
-    slot->was_late = false;
-    slot->process = (struct supervisor_process){
-        .id = ++slot->supervisor->next_process_id,
-        .slot_id = slot->id,
-        .generation = generation,
-        .pid = slot->child.pid,
-        .pidfd = slot->child.pidfd,
-        .spawned_ns = spawned_ns,
-        .ready_ns = -1,
-        .ended_ns = -1,
-        .exit_code = -1,
-        .contact = slot->contact,
-    };
-out:
-    launch_deinit(&launch);
-    return result;
-}
-
 static void start_slot(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
     struct err err = {0};
-    int result = begin_life(slot, &err);
+    char *peers = make_peers(supervisor);
+    int result = -ENOMEM;
+    if (peers != NULL) {
+        result = slot_begin(slot, peers, now_ns(supervisor), &err);
+        free(peers);
+    } else {
+        err_set(&err, NULL, 0, 0, "out of memory");
+    }
     if (result != 0) {
         fail(supervisor,
              result == -ENOENT || result == -EACCES ? SUPERVISOR_INVALID
@@ -376,6 +209,7 @@ static void start_slot(struct slot *slot)
         return;
     }
     slot->state = SLOT_STARTING;
+    slot->process.id = ++supervisor->next_process_id;
     supervisor->counts.live++;
     supervisor->counts.respawns += slot->process.generation > 1;
     ev_io_set(&slot->exit_watcher, slot->child.pidfd, EV_READ);
@@ -538,6 +372,12 @@ static void advance(struct supervisor *supervisor)
 /* --- readiness -------------------------------------------------------------
  */
 
+static void stop_watching_ready(struct slot *slot)
+{
+    ev_io_stop(slot->supervisor->config.loop, &slot->ready_watcher);
+    slot_stop_reading(slot);
+}
+
 static void become_ready(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
@@ -556,70 +396,43 @@ static void become_ready(struct slot *slot)
     advance(supervisor);
 }
 
-/* "ready CONTACT" or "ready": keeps the contact. */
-static bool take_line(struct slot *slot)
-{
-    static const char word[] = "ready";
-    const size_t length = sizeof word - 1;
-    if (strncmp(slot->line, word, length) != 0 ||
-        (slot->line[length] != '\0' && slot->line[length] != ' ')) {
-        return false;
-    }
-    const char *contact = slot->line + length;
-    contact += strspn(contact, " ");
-    if (strpbrk(contact, " ,\t\r") != NULL) {
-        return false;
-    }
-    (void)snprintf(slot->contact, sizeof slot->contact, "%s", contact);
-    return true;
-}
-
 static void on_ready(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     struct slot *slot = watcher->data;
     (void)loop;
     (void)revents;
-    ssize_t count = read(slot->ready_fd, slot->line + slot->line_size,
-                         sizeof slot->line - 1 - slot->line_size);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-    if (count <= 0) {
-        /* Closed without a line: the exit or the deadline will tell. */
-        stop_watching_ready(slot);
-        return;
-    }
-    slot->line_size += (size_t)count;
-    slot->line[slot->line_size] = '\0';
-    char *end = strchr(slot->line, '\n');
-    if (end == NULL && slot->line_size < sizeof slot->line - 1) {
-        return;
-    }
-    if (end != NULL) {
-        *end = '\0';
-    }
-    if (end != NULL && take_line(slot)) {
+    switch (slot_read_line(slot)) {
+    case SLOT_LINE_MORE:
+        break;
+    case SLOT_LINE_READY:
         become_ready(slot);
-        return;
+        break;
+    case SLOT_LINE_CLOSED:
+        /* The exit or the deadline will tell. */
+        stop_watching_ready(slot);
+        break;
+    case SLOT_LINE_WRONG:
+        stop_watching_ready(slot);
+        fail(slot->supervisor, SUPERVISOR_INVALID,
+             "%s wrote \"%.120s\" on {ready_fd}; it should write \"ready "
+             "CONTACT\", one line, no blanks or commas in the contact",
+             slot->name, slot->line);
+        break;
     }
-    stop_watching_ready(slot);
-    fail(slot->supervisor, SUPERVISOR_INVALID,
-         "%s wrote \"%.120s\" on {ready_fd}; it should write \"ready "
-         "CONTACT\", one line, no blanks or commas in the contact",
-         slot->name, slot->line);
 }
 
 /* Not ready in time. */
 static void be_late(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
-    char words[WORDS_SIZE + 48];
+    char words[SLOT_WORDS_SIZE];
     if (slot->id < supervisor->observers_count) {
         fail(supervisor, SUPERVISOR_INVALID,
              "%s was not ready within %.4g s%s; give it more time "
              "(ready.within_s), or see %s/logs/%s.log",
-             slot->name, slot->role->ready.within_s, last_words(slot, words),
-             supervisor->config.run_folder, slot->name);
+             slot->name, slot->role->ready.within_s,
+             slot_last_words(slot, words), supervisor->config.run_folder,
+             slot->name);
         return;
     }
     supervisor->counts.late++;
@@ -634,14 +447,14 @@ static void be_late(struct slot *slot)
 static void pause_slot(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
-    char words[WORDS_SIZE + 48];
-    char how[64];
+    char words[SLOT_WORDS_SIZE];
+    char how[SLOT_HOW_SIZE];
     if (++slot->crashes >= SUPERVISOR_CRASHES_MAX) {
         fail(supervisor, SUPERVISOR_INVALID,
              "%s failed %u times in a row: it %s%s%s; see %s/logs/%s.log",
              slot->name, slot->crashes,
              slot->was_late ? "was not ready in time, and " : "",
-             how_it_ended(slot, how), last_words(slot, words),
+             slot_how_it_ended(slot, how), slot_last_words(slot, words),
              supervisor->config.run_folder, slot->name);
         return;
     }
@@ -654,15 +467,15 @@ static void pause_slot(struct slot *slot)
 static void end_unexpectedly(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
-    char words[WORDS_SIZE + 48];
-    char how[64];
+    char words[SLOT_WORDS_SIZE];
+    char how[SLOT_HOW_SIZE];
     if (slot->id < supervisor->observers_count) {
         fail(supervisor, SUPERVISOR_INVALID,
              "%s %s%s%s; an observer has to live through the run; see "
              "%s/logs/%s.log",
-             slot->name, how_it_ended(slot, how),
+             slot->name, slot_how_it_ended(slot, how),
              slot->process.ready_ns < 0 ? " before it was ready" : "",
-             last_words(slot, words), supervisor->config.run_folder,
+             slot_last_words(slot, words), supervisor->config.run_folder,
              slot->name);
         return;
     }
@@ -769,63 +582,14 @@ static void on_log_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 /* --- making ----------------------------------------------------------------
  */
 
-static int make_folder(const char *path, struct err *err)
-{
-    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
-        int result = -errno;
-        err_set(err, path, 0, 0, "cannot make the folder: %s",
-                strerror(-result));
-        return result;
-    }
-    return 0;
-}
-
-static int open_slot(struct slot *slot, struct err *err)
-{
-    const char *run_folder = slot->supervisor->config.run_folder;
-    char path[PATH_SIZE];
-    int result = tally_page_init(&slot->page);
-    if (result != 0) {
-        err_set(err, NULL, 0, 0, "%s: no tally page: %s", slot->name,
-                strerror(-result));
-        return result;
-    }
-    (void)snprintf(path, sizeof path, "%s/logs/%s.log", run_folder, slot->name);
-    slot->log = slot_log_open(path);
-    if (slot->log < 0) {
-        err_set(err, path, 0, 0, "cannot make the log: %s",
-                strerror(-slot->log));
-        return slot->log;
-    }
-    if (launch_mentions(slot->role, "dir")) {
-        (void)snprintf(path, sizeof path, "%s/work", run_folder);
-        result = make_folder(path, err);
-        if (result == 0) {
-            (void)snprintf(path, sizeof path, "%s/work/%s", run_folder,
-                           slot->name);
-            result = make_folder(path, err);
-        }
-        slot->dir = result == 0 ? strdup(path) : NULL;
-    }
-    return result;
-}
-
 static void init_slot(struct supervisor *supervisor,
                       const struct scenario_role *role, uint32_t ordinal)
 {
     struct slot *slot = &supervisor->slots[supervisor->counts.slots];
-    *slot = (struct slot){
-        .supervisor = supervisor,
-        .role = role,
-        .id = supervisor->counts.slots++,
-        .ordinal = ordinal,
-        .page = {.fd = -1},
-        .log = -1,
-        .child = {.pidfd = -1},
-        .ready_fd = -1,
-    };
-    (void)snprintf(slot->name, sizeof slot->name, "%.31s-%u", role->name,
-                   ordinal);
+    slot_init(slot, &supervisor->slot_config, role, supervisor->counts.slots,
+              ordinal);
+    slot->supervisor = supervisor;
+    supervisor->counts.slots++;
     ev_init(&slot->exit_watcher, on_exit_of);
     ev_init(&slot->ready_watcher, on_ready);
     ev_init(&slot->timer, on_slot_timer);
@@ -864,26 +628,18 @@ static int make_slots(struct supervisor *supervisor, struct err *err)
  * would have had. */
 static int raise_open_files(struct supervisor *supervisor, struct err *err)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return 0;
-    }
-    rlim_t wanted =
-        (rlim_t)supervisor->counts.slots * FDS_PER_SLOT + FDS_BESIDES;
-    supervisor->open_files_before = limit.rlim_cur;
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted) {
-        return 0;
-    }
-    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted) {
+    uint64_t wanted =
+        (uint64_t)supervisor->counts.slots * FDS_PER_SLOT + FDS_BESIDES;
+    uint64_t most = 0;
+    int result = host_raise_open_files(
+        wanted, &supervisor->slot_config.open_files_limit, &most);
+    if (result != 0) {
         err_set(err, NULL, 0, 0,
-                "%u processes need %llu open files and the hard limit is "
-                "%llu; raise it (ulimit -Hn) or ask for fewer processes",
-                supervisor->counts.slots, (unsigned long long)wanted,
-                (unsigned long long)limit.rlim_max);
-        return -EMFILE;
+                "%u processes need %" PRIu64 " open files and the hard limit "
+                "is %" PRIu64 "; raise it (ulimit -Hn) or ask for fewer",
+                supervisor->counts.slots, wanted, most);
     }
-    limit.rlim_cur = wanted;
-    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+    return result;
 }
 
 /* Every role's program is looked for before anything is started. */
@@ -891,15 +647,23 @@ static int check_programs(struct supervisor *supervisor, struct err *err)
 {
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
         const struct slot *slot = &supervisor->slots[i];
-        struct launch launch = {0};
-        if (slot->ordinal > 0) {
-            continue;
-        }
-        int result = make_launch(slot, 1, &launch, err);
+        int result = slot->ordinal == 0 ? slot_check(slot, err) : 0;
         if (result != 0) {
             return result;
         }
-        launch_deinit(&launch);
+    }
+    return 0;
+}
+
+static int make_logs_folder(const char *run_folder, struct err *err)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s/logs", run_folder);
+    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+        int result = -errno;
+        err_set(err, path, 0, 0, "cannot make the folder: %s",
+                strerror(-result));
+        return result;
     }
     return 0;
 }
@@ -908,13 +672,17 @@ int supervisor_new(const struct supervisor_config *config,
                    struct supervisor **ret_supervisor, struct err *err)
 {
     struct supervisor *supervisor = calloc(1, sizeof *supervisor);
-    char path[PATH_SIZE];
     if (supervisor == NULL) {
         err_set(err, NULL, 0, 0, "out of memory");
         return -ENOMEM;
     }
     supervisor->config = *config;
-    supervisor->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    supervisor->slot_config = (struct slot_config){
+        .seed = config->seed,
+        .run_folder = config->run_folder,
+        .meshnode = config->meshnode,
+    };
+    supervisor->slot_config.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     ev_init(&supervisor->phase_timer, on_phase_timer);
     ev_init(&supervisor->kill_timer, on_kill_timer);
     ev_timer_init(&supervisor->log_timer, on_log_timer, 1., 1.);
@@ -929,11 +697,10 @@ int supervisor_new(const struct supervisor_config *config,
         result = raise_open_files(supervisor, err);
     }
     if (result == 0) {
-        (void)snprintf(path, sizeof path, "%s/logs", config->run_folder);
-        result = make_folder(path, err);
+        result = make_logs_folder(config->run_folder, err);
     }
     for (uint32_t i = 0; result == 0 && i < supervisor->counts.slots; i++) {
-        result = open_slot(&supervisor->slots[i], err);
+        result = slot_open(&supervisor->slots[i], err);
     }
     if (result != 0) {
         supervisor_free(supervisor);
@@ -972,20 +739,10 @@ void supervisor_stop(struct supervisor *supervisor, const char *reason)
 static void free_slot(struct slot *slot)
 {
     struct ev_loop *loop = slot->supervisor->config.loop;
-    struct spawn_exit end;
-    if (slot->child.pidfd >= 0) {
-        (void)spawn_signal(&slot->child, SIGKILL);
-        spawn_signal_group(&slot->child, SIGKILL);
-        (void)spawn_reap(&slot->child, true, &end);
-    }
     ev_io_stop(loop, &slot->exit_watcher);
     ev_timer_stop(loop, &slot->timer);
-    stop_watching_ready(slot);
-    tally_page_deinit(&slot->page);
-    if (slot->log >= 0) {
-        (void)close(slot->log);
-    }
-    free(slot->dir);
+    ev_io_stop(loop, &slot->ready_watcher);
+    slot_close(slot);
 }
 
 void supervisor_free(struct supervisor *supervisor)
@@ -999,8 +756,8 @@ void supervisor_free(struct supervisor *supervisor)
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
         free_slot(&supervisor->slots[i]);
     }
-    if (supervisor->null_fd >= 0) {
-        (void)close(supervisor->null_fd);
+    if (supervisor->slot_config.null_fd >= 0) {
+        (void)close(supervisor->slot_config.null_fd);
     }
     free(supervisor->slots);
     free(supervisor);

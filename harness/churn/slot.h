@@ -1,0 +1,105 @@
+/* slot.h - a place in the run, and the one process at a time that fills it.
+ *
+ * What a life needs is here: the command, the log, the tally page, the pipe on
+ * which it says that it is ready, the descriptor that holds it. When to begin
+ * and to end one is the supervisor's business, and so are all watchers.
+ * Private to the room churn.
+ */
+#ifndef PLATEAU_SLOT_H
+#define PLATEAU_SLOT_H
+
+#include "churn/spawn.h"
+#include "churn/supervisor.h"
+#include "err.h"
+#include "sample/tally_page.h"
+#include "scenario/scenario.h"
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SLOT_NAME_SIZE = 48, /* ROLE-ORDINAL */
+    SLOT_WORDS_SIZE = 248,
+    SLOT_HOW_SIZE = 64,
+};
+
+enum slot_state {
+    SLOT_EMPTY,
+    SLOT_STARTING,
+    SLOT_READY,
+    SLOT_DYING, /* killed; comes back when it is reaped */
+    SLOT_PAUSED,
+    SLOT_STOPPING,
+};
+
+/* What all slots of a run have in common; borrowed by each. */
+struct slot_config {
+    uint64_t seed;
+    const char *run_folder;
+    const char *meshnode;
+    uint64_t open_files_limit; /* that targets get; 0: ours */
+    int null_fd;               /* their standard input */
+};
+
+struct slot {
+    struct supervisor *supervisor; /* for the watchers; not looked at here */
+    const struct slot_config *config;
+    const struct scenario_role *role;
+    enum slot_state state;
+    uint32_t id;
+    uint32_t ordinal; /* within the role */
+    char name[SLOT_NAME_SIZE];
+    char *dir; /* of {dir}; NULL when the role does not speak of it */
+    struct tally_page page;
+    int log; /* descriptor */
+    struct spawn_child child;
+    struct supervisor_process process; /* of the present or last life */
+    char contact[SUPERVISOR_READY_LINE_MAX];
+    char line[SUPERVISOR_READY_LINE_MAX];
+    size_t line_size;
+    int ready_fd;        /* where the line is read; -1 */
+    ev_io exit_watcher;  /* on the pidfd */
+    ev_io ready_watcher; /* on ready_fd */
+    ev_timer timer;      /* readiness, pause or grace, by state */
+    uint32_t crashes;    /* in a row */
+    bool was_late;       /* killed because it was not ready in time */
+};
+
+/* Makes |slot| empty; opens nothing. */
+void slot_init(struct slot *slot, const struct slot_config *config,
+               const struct scenario_role *role, uint32_t id, uint32_t ordinal);
+
+/* Makes page, log and folders, in a run folder that has logs/. 0 or -errno and
+ * |err|; slot_close() then still has to be called. */
+int slot_open(struct slot *slot, struct err *err);
+
+/* Kills and reaps what may live there, and gives everything back. */
+void slot_close(struct slot *slot);
+
+/* Whether the role's program is there: 0, or as launch_make() says. */
+int slot_check(const struct slot *slot, struct err *err);
+
+/* Begins the next life at |now_ns|, knowing |peers|. 0: child, process and
+ * ready_fd are those of the new one; or -errno and |err|. */
+int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
+               struct err *err);
+
+/* What the pipe said. */
+enum slot_line {
+    SLOT_LINE_MORE,   /* nothing whole yet */
+    SLOT_LINE_READY,  /* |contact| is known, and may be "" */
+    SLOT_LINE_WRONG,  /* |line| is no readiness line */
+    SLOT_LINE_CLOSED, /* without a line */
+};
+enum slot_line slot_read_line(struct slot *slot);
+
+/* Closes the pipe, if it is open; its watcher must have been stopped. */
+void slot_stop_reading(struct slot *slot);
+
+/* For a sentence: what the target printed last, and how it ended. */
+char *slot_last_words(const struct slot *slot, char text[SLOT_WORDS_SIZE]);
+char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE]);
+
+#endif
