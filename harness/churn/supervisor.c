@@ -381,6 +381,7 @@ static void stop_watching_ready(struct slot *slot)
 static void become_ready(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
+    assert(slot->state == SLOT_STARTING);
     ev_timer_stop(supervisor->config.loop, &slot->timer);
     stop_watching_ready(slot);
     slot->state = SLOT_READY;
@@ -436,6 +437,7 @@ static void be_late(struct slot *slot)
         return;
     }
     supervisor->counts.late++;
+    stop_watching_ready(slot);
     slot->was_late = true;
     slot->process.was_killed = true;
     (void)spawn_signal(&slot->child, SIGKILL);
@@ -551,6 +553,8 @@ static void stop_slot(struct slot *slot)
     case SLOT_STARTING:
     case SLOT_READY:
         supervisor->counts.ready -= slot->state == SLOT_READY;
+        /* Whatever it may still say: it is not going to be ready. */
+        stop_watching_ready(slot);
         slot->process.was_killed = true;
         (void)spawn_signal(&slot->child, SIGTERM);
         arm(supervisor, &slot->timer, slot->role->stop.grace_s);

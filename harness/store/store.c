@@ -63,7 +63,7 @@ static const struct meaning {
      "the store is damaged or cut short; sqlite3's .recover saves what is "
      "left"},
     {SQLITE_NOTADB, EILSEQ,
-     "this is no store; give the .plateau file that a run wrote"},
+     "this is no store; give the run.db that a run wrote"},
     {SQLITE_CONSTRAINT, EINVAL, "the row breaks a rule of the schema"},
     {SQLITE_CONSTRAINT_PRIMARYKEY, EEXIST, "it is there already"},
     {SQLITE_CONSTRAINT_ROWID, EEXIST, "it is there already"},
@@ -149,13 +149,14 @@ int store_statement(struct store *store, enum store_sql id,
     return 0;
 }
 
-/* Gives up what is pending; the ticks read from it were never there. */
-static void lose_batch(struct store *store, int error)
+/* The ticks that were read from the batch were never there. */
+void store_lose_batch(struct store *store, int error)
 {
     if (!sqlite3_get_autocommit(store->db)) {
         (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     }
     store->ticks_count = 0;
+    store->waiting_count = 0;
     store->broken = error;
 }
 
@@ -190,7 +191,7 @@ int store_write_run(struct store *store, sqlite3_stmt *statement,
     }
     (void)sqlite3_reset(statement);
     if (loses_batch(r)) {
-        lose_batch(store, r);
+        store_lose_batch(store, r);
     }
     return r;
 }
@@ -200,11 +201,12 @@ int store_commit(struct store *store)
     if (store->broken != 0) {
         return store->broken;
     }
-    if (sqlite3_get_autocommit(store->db)) {
-        return 0;
+    int r = store_flush(store);
+    if (r != 0 || sqlite3_get_autocommit(store->db)) {
+        return r;
     }
     sqlite3_stmt *commit = NULL;
-    int r = store_statement(store, STORE_SQL_COMMIT, &commit);
+    r = store_statement(store, STORE_SQL_COMMIT, &commit);
     return r == 0 ? store_write_run(store, commit, "cannot commit") : r;
 }
 
@@ -221,6 +223,7 @@ void store_close(struct store *store)
         (void)sqlite3_close(store->db);
     }
     free(store->ticks);
+    free(store->waiting);
     free(store->path);
     free(store);
 }
@@ -265,6 +268,9 @@ static int handle_new(const char *path, const char *options,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI |
                                    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
                                NULL);
+    if (code == SQLITE_OK) {
+        code = store_merge_register(store);
+    }
     if (code != SQLITE_OK) {
         r = name_failure(store->db, code, path, "cannot open", err);
         goto out;
@@ -373,7 +379,7 @@ static bool has_wal(const char *path)
 static bool is_wrong_header(const unsigned char *header, int64_t size,
                             bool with_wal, char *sentence, size_t sentence_size)
 {
-    static const char *const ADVICE = "give the .plateau file that a run wrote";
+    static const char *const ADVICE = "give the run.db that a run wrote";
     uint32_t page_size = big_endian(header + 16, 2);
     page_size = page_size == 1 ? 65536 : page_size;
     uint32_t application_id = big_endian(header + 68, 4);
@@ -524,7 +530,7 @@ int store_open(const char *path, struct store **ret_store, struct err *err)
     }
     if (!S_ISREG(st.st_mode)) {
         err_set(err, path, 0, 0,
-                "this is not a file; give the .plateau file that a run wrote");
+                "this is not a file; give the run.db that a run wrote");
         return -EILSEQ;
     }
     if (access(path, R_OK) < 0) {

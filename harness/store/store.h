@@ -8,9 +8,11 @@
  * can lose is what came since.
  *
  * Every function returns 0 or -errno (-EIO for what SQLite cannot do,
- * -ENOSPC when the disk is full, -EILSEQ for a file that is no store or a
- * damaged one, -ENOENT) and fills |err| where it takes one; store_err() tells
- * the last failure of a store that is open.
+ * -ENOSPC when the disk is full, -EFBIG at the file size limit, -EROFS where
+ * nothing can be written, -EBUSY after two seconds in which another process
+ * was writing, -EILSEQ for a file that is no store or a damaged one, -EEXIST
+ * for a row that is there, -ENOENT) and fills |err| where it takes one;
+ * store_err() tells the last failure of a store that is open.
  */
 #ifndef PLATEAU_STORE_H
 #define PLATEAU_STORE_H
@@ -25,19 +27,27 @@ enum { STORE_NAME_MAX = 64 };
 
 struct store;
 
-/* Makes a new store; -EEXIST if the file is there. */
+/* Makes a new store; -EEXIST if the file is there. A failure leaves no file. */
 int store_create(const char *path, struct store **ret_store, struct err *err);
 
 /* Opens a recorded run (or one under way) for reading, and verdicts. A WAL
- * that a killed writer left is recovered. */
+ * that a killed writer left is recovered. A run in a place that can only be
+ * read is opened as well, and its writes give -EROFS; -EROFS here when a WAL
+ * is left that cannot be recovered in such a place. */
 int store_open(const char *path, struct store **ret_store, struct err *err);
 
-/* Commits what is pending. Accepts NULL. */
+/* Commits what is pending, moves the WAL into the file and removes it (unless
+ * somebody else has the store open). Accepts NULL. */
 void store_close(struct store *store);
 
 /* The last failure, in words. Never NULL. */
 const struct err *store_err(const struct store *store);
 
+/* Makes what was written durable and visible to others; 0 if there was
+ * nothing. -EBUSY: nothing is lost, call again. A batch is whole or missing:
+ * when a write loses what was pending (-ENOSPC, -EFBIG, -EIO, -EILSEQ,
+ * -ENOMEM; here any error but -EBUSY), all of the batch is given up, every
+ * later write gives the same error, and earlier batches stay readable. */
 int store_commit(struct store *store);
 
 /* --- facts about the run: seed, scenario, versions, machine ------------- */
@@ -124,7 +134,12 @@ struct store_point {
 };
 
 int store_series_add(struct store *store, const struct store_series *series);
+/* -EINVAL for a tick that does not come after the last one, or goes back in
+ * time. */
 int store_tick_add(struct store *store, const struct store_tick *tick);
+/* -EINVAL for a value that is not finite: one that was missed is left out. The
+ * tick may be added before or after, in the same batch. Samples wait until the
+ * commit, which gives -EEXIST (and loses the batch) for one that is there. */
 int store_value_add(struct store *store, int64_t series_id, int64_t tick,
                     double value);
 
@@ -135,7 +150,7 @@ int store_all_series(struct store *store, struct store_series **ret_series,
 int store_find_series(struct store *store, int64_t slot_id, const char *metric,
                       struct store_series *ret_series);
 /* Copies the points of a series with from_ns <= t_ns <= to_ns, by tick; the
- * caller frees *ret_points. */
+ * caller frees *ret_points. No points is 0 with NULL and 0. */
 int store_points(struct store *store, int64_t series_id, int64_t from_ns,
                  int64_t to_ns, struct store_point **ret_points,
                  size_t *ret_count);
@@ -154,7 +169,9 @@ struct store_verdict {
     double slope_per_event, slope_per_event_low, slope_per_event_high;
 };
 
-/* Replaces all verdicts that are stored with these. */
+/* Replaces all verdicts that are stored with these, and commits. A NaN slope
+ * is one that is not known. On a run that is being written -EBUSY is likely:
+ * its writer is seldom between two batches. */
 int store_verdicts_put(struct store *store,
                        const struct store_verdict *verdicts, size_t count);
 /* Copies all verdicts, by series_id; the caller frees *ret_verdicts. */

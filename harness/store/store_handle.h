@@ -12,6 +12,26 @@
 
 #include <sqlite3.h>
 
+/* Samples on their way into points; see store_read.c. */
+struct store_merge {
+    const struct store_tick *at, *end; /* the ticks to come */
+    struct store_point *next;          /* where the next point goes */
+    int64_t last_tick;                 /* of the samples so far */
+    bool is_in_order;
+};
+
+/* A sample that waits for its batch. */
+struct store_sample {
+    int64_t series_id;
+    int64_t tick;
+    double value;
+};
+
+/* Samples wait here, so that they can be written series by series: a batch
+ * then touches each page of the file once. When it is full they are written
+ * (into the transaction that is open) before their time. */
+enum { STORE_WAITING_MAX = 16384 };
+
 struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[STORE_SQL_COUNT]; /* prepared at first use */
@@ -24,6 +44,10 @@ struct store {
     struct store_tick *ticks; /* those read so far, by tick */
     size_t ticks_count;
     size_t ticks_capacity;
+    struct store_merge merge;
+    struct store_sample *waiting;
+    size_t waiting_count;
+    size_t waiting_capacity;
 };
 
 /* Turns SQLite's last failure into -errno and a sentence that begins with
@@ -42,5 +66,16 @@ int store_write_statement(struct store *store, enum store_sql id,
 /* Runs a write that gives no rows, and resets it. */
 int store_write_run(struct store *store, sqlite3_stmt *statement,
                     const char *doing);
+
+/* Writes the samples that wait. -EBUSY leaves them waiting; any other failure
+ * loses the batch. */
+int store_flush(struct store *store);
+
+/* Gives up the batch because of |error|. */
+void store_lose_batch(struct store *store, int error);
+
+/* Teaches SQLite store_merge(), which STORE_SQL_SAMPLES calls. Returns a code
+ * of SQLite's. */
+int store_merge_register(struct store *store);
 
 #endif

@@ -2,9 +2,12 @@
  *
  * The points of a series are a range scan of its samples, merged with the
  * ticks, which are read once and kept: a join in SQL would look each tick up
- * again in every series, at twice the cost (schema.md has the figures). The
- * writer adds ticks in order, so what is kept is brought up to date by reading
- * what lies behind its end.
+ * again in every series. The merge is an aggregate function, so that SQLite
+ * hands it the rows without leaving its loop. Measured on 9.9 million samples:
+ * join 5.5, merge row by row 9.8, merge in an aggregate 13 million a second.
+ *
+ * The writer adds ticks in order, so what is kept is brought up to date by
+ * reading what lies behind its end.
  */
 #include "store/store.h"
 
@@ -360,32 +363,77 @@ static size_t tick_at(const struct store *store, int64_t t_ns)
     return low;
 }
 
-/* Merges the samples that |row| gives with the ticks [at, end). A sample whose
- * tick is not among them came after the ticks were read: it is left for the
- * next call. |points| has room for one at each tick. */
-static int merge_points(sqlite3_stmt *row, const struct store_tick *at,
-                        const struct store_tick *end,
-                        struct store_point *points, size_t *ret_count)
+/* store_merge(tick, value), called for each sample of a scan: makes the point
+ * of it. A sample whose tick is not among the ticks came after these were
+ * read: it is left for the next call. No two points have the same tick, so
+ * that room for one at each tick is enough. */
+static void merge_sample(sqlite3_context *context, int count,
+                         sqlite3_value **values)
 {
-    struct store_point *point = points;
-    int code;
-    while ((code = sqlite3_step(row)) == SQLITE_ROW) {
-        int64_t tick = sqlite3_column_int64(row, 0);
-        while (at < end && at->tick < tick) {
-            at++;
-        }
-        if (at < end && at->tick == tick) {
-            *point++ = (struct store_point){
-                .tick = tick,
-                .t_ns = at->t_ns,
-                .events = at->events,
-                .value = sqlite3_column_double(row, 1),
-            };
-            at++;
-        }
+    (void)count;
+    struct store_merge *merge = sqlite3_user_data(context);
+    int64_t tick = sqlite3_value_int64(values[0]);
+    merge->is_in_order = merge->is_in_order && tick > merge->last_tick;
+    merge->last_tick = tick;
+    while (merge->at < merge->end && merge->at->tick < tick) {
+        merge->at++;
     }
-    *ret_count = (size_t)(point - points);
-    return code;
+    if (merge->at < merge->end && merge->at->tick == tick) {
+        *merge->next++ = (struct store_point){
+            .tick = tick,
+            .t_ns = merge->at->t_ns,
+            .events = merge->at->events,
+            .value = sqlite3_value_double(values[1]),
+        };
+        merge->at++;
+    }
+}
+
+static void merge_done(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+int store_merge_register(struct store *store)
+{
+    return sqlite3_create_function(
+        store->db, "store_merge", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+        &store->merge, NULL, merge_sample, merge_done);
+}
+
+/* Makes the points of a series at the kept ticks [first, end). */
+static int merge_points(struct store *store, int64_t series_id, size_t first,
+                        size_t end, struct store_point *points,
+                        size_t *ret_count)
+{
+    sqlite3_stmt *samples = NULL;
+    int r = store_statement(store, STORE_SQL_SAMPLES, &samples);
+    if (r != 0) {
+        return r;
+    }
+    (void)sqlite3_bind_int64(samples, 1, series_id);
+    (void)sqlite3_bind_int64(samples, 2, store->ticks[first].tick);
+    (void)sqlite3_bind_int64(samples, 3, store->ticks[end - 1].tick);
+    store->merge = (struct store_merge){
+        .at = store->ticks + first,
+        .end = store->ticks + end,
+        .next = points,
+        .last_tick = INT64_MIN,
+        .is_in_order = true,
+    };
+    if (sqlite3_step(samples) != SQLITE_ROW) {
+        r = store_fail(store, "cannot read the samples");
+    } else if (!store->merge.is_in_order) {
+        err_set(&store->err, store->path, 0, 0,
+                "the store is damaged: the samples of series %lld are out of "
+                "order",
+                (long long)series_id);
+        r = -EILSEQ;
+    } else {
+        *ret_count = (size_t)(store->merge.next - points);
+    }
+    (void)sqlite3_reset(samples);
+    return r;
 }
 
 int store_points(struct store *store, int64_t series_id, int64_t from_ns,
@@ -404,35 +452,21 @@ int store_points(struct store *store, int64_t series_id, int64_t from_ns,
         *ret_count = 0;
         return 0;
     }
-    sqlite3_stmt *samples = NULL;
-    r = store_statement(store, STORE_SQL_SAMPLES, &samples);
-    if (r != 0) {
-        return r;
-    }
     struct store_point *points = malloc((end - first) * sizeof *points);
     if (points == NULL) {
         err_set(&store->err, store->path, 0, 0, "out of memory");
         return -ENOMEM;
     }
-    (void)sqlite3_bind_int64(samples, 1, series_id);
-    (void)sqlite3_bind_int64(samples, 2, store->ticks[first].tick);
-    (void)sqlite3_bind_int64(samples, 3, store->ticks[end - 1].tick);
     size_t count = 0;
-    int code = merge_points(samples, store->ticks + first, store->ticks + end,
-                            points, &count);
-    if (code != SQLITE_DONE) {
-        r = store_fail(store, "cannot read the samples");
-    }
-    (void)sqlite3_reset(samples);
+    r = merge_points(store, series_id, first, end, points, &count);
     if (r != 0 || count == 0) {
         free(points);
         points = NULL;
+    } else if (count < end - first) {
+        struct store_point *fit = realloc(points, count * sizeof *points);
+        points = fit != NULL ? fit : points;
     }
     if (r == 0) {
-        if (count > 0 && count < end - first) {
-            struct store_point *fit = realloc(points, count * sizeof *points);
-            points = fit ? fit : points;
-        }
         *ret_points = points;
         *ret_count = count;
     }

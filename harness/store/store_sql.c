@@ -118,9 +118,8 @@ const char *const store_sql_statements[STORE_SQL_COUNT] = {
     [STORE_SQL_TICKS_AFTER] = "SELECT tick, t_ns, events, cost_ns FROM tick"
                               " WHERE tick > ?1 ORDER BY tick",
     [STORE_SQL_SAMPLE_ADD] = "INSERT INTO sample VALUES(?1, ?2, ?3)",
-    [STORE_SQL_SAMPLES] =
-        "SELECT tick, value FROM sample"
-        " WHERE series_id = ?1 AND tick >= ?2 AND tick <= ?3 ORDER BY tick",
+    [STORE_SQL_SAMPLES] = "SELECT store_merge(tick, value) FROM sample"
+                          " WHERE series_id = ?1 AND tick >= ?2 AND tick <= ?3",
     [STORE_SQL_VERDICTS_DELETE] = "DELETE FROM verdict",
     [STORE_SQL_VERDICT_ADD] = "INSERT INTO verdict"
                               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/store_handle.h"
@@ -149,6 +150,73 @@ int store_tick_add(struct store *store, const struct store_tick *tick)
     return r;
 }
 
+static int compare_samples(const void *a, const void *b)
+{
+    const struct store_sample *left = a, *right = b;
+    if (left->series_id != right->series_id) {
+        return left->series_id < right->series_id ? -1 : 1;
+    }
+    return (left->tick > right->tick) - (left->tick < right->tick);
+}
+
+int store_flush(struct store *store)
+{
+    if (store->waiting_count == 0) {
+        return 0;
+    }
+    sqlite3_stmt *add = NULL;
+    int r = store_write_statement(store, STORE_SQL_SAMPLE_ADD, &add);
+    if (r == -EBUSY) {
+        return r;
+    }
+    qsort(store->waiting, store->waiting_count, sizeof *store->waiting,
+          compare_samples);
+    for (size_t i = 0; r == 0 && i < store->waiting_count; i++) {
+        const struct store_sample *sample = &store->waiting[i];
+        bind_int(add, 1, sample->series_id);
+        bind_int(add, 2, sample->tick);
+        if (fabs(sample->value) <= INTEGRAL_MAX &&
+            sample->value == trunc(sample->value)) {
+            bind_int(add, 3, (int64_t)sample->value);
+        } else {
+            (void)sqlite3_bind_double(add, 3, sample->value);
+        }
+        r = store_write_run(store, add, "cannot record a sample");
+    }
+    store->waiting_count = 0;
+    if (r != 0 && store->broken == 0) {
+        store_lose_batch(store, r);
+    }
+    return r;
+}
+
+/* Makes room for one more sample to wait, or says why none may. */
+static int make_way(struct store *store)
+{
+    if (store->broken != 0 || !store->is_writable) {
+        sqlite3_stmt *add = NULL;
+        return store_write_statement(store, STORE_SQL_SAMPLE_ADD, &add);
+    }
+    if (store->waiting_count < store->waiting_capacity) {
+        return 0;
+    }
+    if (store->waiting_capacity == STORE_WAITING_MAX) {
+        return store_flush(store);
+    }
+    size_t larger =
+        store->waiting_capacity == 0 ? 1024 : 2 * store->waiting_capacity;
+    void *moved = realloc(store->waiting, larger * sizeof *store->waiting);
+    if (moved == NULL) {
+        err_set(&store->err, store->path, 0, 0,
+                "cannot record a sample: out of memory");
+        store_lose_batch(store, -ENOMEM);
+        return -ENOMEM;
+    }
+    store->waiting = moved;
+    store->waiting_capacity = larger;
+    return 0;
+}
+
 int store_value_add(struct store *store, int64_t series_id, int64_t tick,
                     double value)
 {
@@ -157,19 +225,12 @@ int store_value_add(struct store *store, int64_t series_id, int64_t tick,
                 "cannot record a sample that is no number; leave it out");
         return -EINVAL;
     }
-    sqlite3_stmt *add = NULL;
-    int r = store_write_statement(store, STORE_SQL_SAMPLE_ADD, &add);
-    if (r != 0) {
-        return r;
+    int r = make_way(store);
+    if (r == 0) {
+        store->waiting[store->waiting_count++] = (struct store_sample){
+            .series_id = series_id, .tick = tick, .value = value};
     }
-    bind_int(add, 1, series_id);
-    bind_int(add, 2, tick);
-    if (fabs(value) <= INTEGRAL_MAX && value == trunc(value)) {
-        bind_int(add, 3, (int64_t)value);
-    } else {
-        (void)sqlite3_bind_double(add, 3, value);
-    }
-    return store_write_run(store, add, "cannot record a sample");
+    return r;
 }
 
 static int verdict_add(struct store *store, const struct store_verdict *verdict)
