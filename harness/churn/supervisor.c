@@ -15,7 +15,7 @@
  *
  *              started   ready      deadline   exit          kill    stop
  *   EMPTY      STARTING
- *   STARTING             READY      DYING      crash: PAUSED          STOPPING
+ *   STARTING             READY      (SIGKILL)  crash: PAUSED          STOPPING
  *   READY                                      crash: PAUSED  DYING   STOPPING
  *   DYING                                      STARTING               STOPPING
  *   PAUSED     STARTING                                               EMPTY
