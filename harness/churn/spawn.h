@@ -65,6 +65,9 @@ int spawn_process(const struct spawn_request *request,
 /* Sends |signal|. SPAWN_OK also for one that has ended and is not reaped. */
 int spawn_signal(const struct spawn_child *child, int signal);
 
+/* Whether the child has ended and waits to be reaped. */
+bool spawn_has_ended(const struct spawn_child *child);
+
 /* Sends |signal| to all that is left of the child's process group. Only while
  * the child is not reaped: that pins the group's number. */
 void spawn_signal_group(const struct spawn_child *child, int signal);

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -227,6 +228,12 @@ int spawn_signal(const struct spawn_child *child, int signal)
         return errno == ESRCH ? SPAWN_GONE : -errno;
     }
     return SPAWN_OK;
+}
+
+bool spawn_has_ended(const struct spawn_child *child)
+{
+    struct pollfd poll_fd = {.fd = child->pidfd, .events = POLLIN};
+    return poll(&poll_fd, 1, 0) > 0;
 }
 
 void spawn_signal_group(const struct spawn_child *child, int signal)

@@ -491,14 +491,13 @@ static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
     struct supervisor *supervisor = slot->supervisor;
     struct spawn_exit end;
     (void)revents;
+    if (!spawn_has_ended(&slot->child)) {
+        return; /* libev may call for nothing: ev(3), "spurious readiness" */
+    }
     /* What it left in its group dies now, while its number is still pinned. */
     spawn_signal_group(&slot->child, SIGKILL);
     ev_io_stop(loop, watcher);
-    int result = spawn_reap(&slot->child, false, &end);
-    if (result == SPAWN_ALIVE) {
-        ev_io_start(loop, watcher);
-        return;
-    }
+    int result = spawn_reap(&slot->child, true, &end);
     assert(result == SPAWN_OK); /* nobody else reaps our children */
     enum slot_state before = slot->state;
     ev_timer_stop(loop, &slot->timer);
