@@ -133,6 +133,7 @@ static void conclude(struct summary *summary, enum judge_outcome outcome,
                      const struct assessed *because)
 {
     summary->outcome = outcome;
+    summary->extension_s = because->verdict.suggested_extension_s;
     (void)snprintf(summary->reason, sizeof summary->reason, "%.40s, %.20s: %s",
                    because->observer, because->label, because->verdict.reason);
 }

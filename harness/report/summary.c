@@ -12,6 +12,7 @@ void summary_init(struct summary *summary)
 {
     memset(summary, 0, sizeof *summary);
     summary->duration_s = NAN;
+    summary->extension_s = NAN;
     summary->events = NAN;
     summary->kills = NAN;
     summary->respawns = NAN;

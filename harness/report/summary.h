@@ -58,6 +58,7 @@ struct summary {
 
     enum judge_outcome outcome; /* of the whole run */
     char reason[SUMMARY_SENTENCE_SIZE];
+    double extension_s; /* more of the run that might settle it; NaN: none */
 
     bool has_churn; /* false for a series without a run: no rows about it */
     double events, kills, respawns;

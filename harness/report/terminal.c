@@ -188,6 +188,11 @@ static void print_verdict(const struct printer *printer,
         (void)fputs("  ", printer->stream);
         print_wrapped(printer, summary->reason, 2, 2);
     }
+    if (summary->outcome == JUDGE_INCONCLUSIVE && summary->extension_s > 0.) {
+        (void)fprintf(printer->stream,
+                      "  about %.0f s in all might settle it\n",
+                      ceil(summary->duration_s + summary->extension_s));
+    }
 }
 
 static void print_churn(const struct printer *printer,
