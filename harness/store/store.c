@@ -88,11 +88,30 @@ static const struct meaning *meaning_of(int code)
     return found;
 }
 
+/* The errno behind SQLite's last I/O error, or 0. SQLite does not record it
+ * when a COMMIT fails; the files that it writes to then still know. */
+static int system_errno_of(sqlite3 *db)
+{
+    static const int files[] = {SQLITE_FCNTL_JOURNAL_POINTER,
+                                SQLITE_FCNTL_FILE_POINTER};
+    int found = sqlite3_system_errno(db);
+    for (size_t i = 0; db && found == 0 && i < sizeof files / sizeof *files;
+         i++) {
+        sqlite3_file *file = NULL;
+        if (sqlite3_file_control(db, "main", files[i], &file) == SQLITE_OK &&
+            file != NULL && file->pMethods != NULL) {
+            (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO,
+                                               &found);
+        }
+    }
+    return found;
+}
+
 /* Names the failure |code| of |db| in |err|. */
 static int name_failure(sqlite3 *db, int code, const char *path,
                         const char *doing, struct err *err)
 {
-    int system_errno = sqlite3_system_errno(db);
+    int system_errno = system_errno_of(db);
     int class = code & 0xff;
     bool from_system = class == SQLITE_IOERR || class == SQLITE_CANTOPEN;
     if (from_system && (system_errno == ENOSPC || system_errno == EDQUOT)) {
@@ -361,17 +380,17 @@ static uint32_t big_endian(const unsigned char *bytes, size_t size)
     return number;
 }
 
-/* Whether a write-ahead log with something in it lies beside the file. */
-static bool has_wal(const char *path)
+/* Of the write-ahead log beside the file; -1: there is none. */
+static int64_t wal_bytes(const char *path)
 {
     char *wal = NULL;
     struct stat st;
     if (asprintf(&wal, "%s-wal", path) < 0) {
-        return true;
+        return 0;
     }
-    bool found = stat(wal, &st) == 0 && st.st_size > 0;
+    int64_t bytes = stat(wal, &st) == 0 ? st.st_size : -1;
     free(wal);
-    return found;
+    return bytes;
 }
 
 /* What is wrong with a file that begins with |header|, into |sentence|;
@@ -443,7 +462,7 @@ static int check_header(struct store *store, struct err *err)
         return -EIO;
     }
     char sentence[sizeof err->sentence];
-    if (is_wrong_header(header, size, has_wal(store->path), sentence,
+    if (is_wrong_header(header, size, wal_bytes(store->path) > 0, sentence,
                         sizeof sentence)) {
         err_set(err, store->path, 0, 0, "%s", sentence);
         return -EILSEQ;
@@ -505,12 +524,14 @@ static int open_as(const char *path, const char *options,
     return 0;
 }
 
-/* Where the folder cannot be written there is no room for SQLite's shared
- * memory, and nobody who could be writing either. */
+/* For a file that does not change. Where the folder cannot be written there is
+ * no room for SQLite's shared memory, and nobody who could be writing either;
+ * a writer elsewhere keeps a WAL beside the file. Without this, reading a file
+ * that cannot be written would leave an empty WAL beside it. */
 static int open_immutable(const char *path, struct store **ret_store,
                           struct err *err)
 {
-    if (has_wal(path)) {
+    if (wal_bytes(path) > 0) {
         err_set(err, path, 0, 0,
                 "the run's last records are still in the -wal file beside it, "
                 "and the folder cannot be written; copy both files to one "
@@ -537,6 +558,9 @@ int store_open(const char *path, struct store **ret_store, struct err *err)
         int r = -errno;
         err_set(err, path, 0, 0, "cannot open: %s", strerror(-r));
         return r;
+    }
+    if (access(path, W_OK) < 0 && wal_bytes(path) < 0) {
+        return open_immutable(path, ret_store, err);
     }
     int r = open_as(path, "?mode=rw", ret_store, err);
     if (r != 0 && r != -EILSEQ && !is_folder_writable(path)) {
