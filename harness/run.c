@@ -152,6 +152,8 @@ static void note_end(struct run *run)
     note(run, "churn.respawns", "%" PRId64, counts.respawns);
     note(run, "churn.crashes", "%" PRId64, counts.crashes);
     note(run, "churn.late", "%" PRId64, counts.late);
+    note(run, "churn.due", "%" PRId64,
+         counts.events + counts.owed + counts.skipped);
     note(run, "churn.skipped", "%" PRId64, counts.skipped);
     note(run, "sample.count", "%" PRId64, sampled.samples);
     note(run, "sample.gaps", "%" PRId64, sampled.gaps);

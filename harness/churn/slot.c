@@ -32,7 +32,7 @@ void slot_init(struct slot *slot, const struct slot_config *config,
                    ordinal);
 }
 
-static int make_folder(const char *path, struct err *err)
+int slot_make_folder(const char *path, struct err *err)
 {
     if (mkdir(path, 0777) < 0 && errno != EEXIST) {
         int result = -errno;
@@ -62,11 +62,11 @@ int slot_open(struct slot *slot, struct err *err)
     }
     if (launch_mentions(slot->role, "dir")) {
         (void)snprintf(path, sizeof path, "%s/work", run_folder);
-        result = make_folder(path, err);
+        result = slot_make_folder(path, err);
         if (result == 0) {
             (void)snprintf(path, sizeof path, "%s/work/%s", run_folder,
                            slot->name);
-            result = make_folder(path, err);
+            result = slot_make_folder(path, err);
         }
         slot->dir = result == 0 ? strdup(path) : NULL;
     }

@@ -71,6 +71,10 @@ struct slot {
 void slot_init(struct slot *slot, const struct slot_config *config,
                const struct scenario_role *role, uint32_t id, uint32_t ordinal);
 
+/* Makes a folder of the run's; one that is there is fine. 0 or -errno and
+ * |err|. */
+int slot_make_folder(const char *path, struct err *err);
+
 /* Makes page, log and folders, in a run folder that has logs/. 0 or -errno and
  * |err|; slot_close() then still has to be called. */
 int slot_open(struct slot *slot, struct err *err);

@@ -38,7 +38,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,6 +96,8 @@ static void tell_process(const struct slot *slot, enum supervisor_change change)
     }
 }
 
+/* The caller may stop the run when it is told: arm the timers of the phase
+ * before, so that stop_all() finds them. */
 static void enter_phase(struct supervisor *supervisor,
                         enum supervisor_phase phase)
 {
@@ -282,9 +283,12 @@ static void make_kills(struct supervisor *supervisor)
         kill_slot(ready_churner(supervisor, index));
     }
     supervisor->counts.skipped = (int64_t)supervisor->schedule.skipped;
+    supervisor->counts.owed = supervisor->schedule.owed;
     int64_t wait_ns =
         schedule_due_ns(&supervisor->schedule) - now_ns(supervisor);
-    arm(supervisor, &supervisor->kill_timer, (double)wait_ns / 1e9);
+    if (supervisor->phase == SUPERVISOR_CHURNING) {
+        arm(supervisor, &supervisor->kill_timer, (double)wait_ns / 1e9);
+    }
 }
 
 static void on_kill_timer(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -300,14 +304,14 @@ static void on_kill_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 static void begin_churn(struct supervisor *supervisor)
 {
     const struct scenario *scenario = supervisor->config.scenario;
-    enter_phase(supervisor, SUPERVISOR_CHURNING);
     arm(supervisor, &supervisor->phase_timer, scenario->duration_s);
     if (scenario->rate_per_s > 0.) {
         schedule_init(&supervisor->schedule, scenario->interval,
                       scenario->rate_per_s, supervisor->config.seed,
                       now_ns(supervisor));
-        make_kills(supervisor);
     }
+    enter_phase(supervisor, SUPERVISOR_CHURNING);
+    make_kills(supervisor);
 }
 
 static void on_phase_timer(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -359,9 +363,9 @@ static void advance(struct supervisor *supervisor)
     }
     if (supervisor->phase == SUPERVISOR_CHURNERS) {
         if (supervisor->counts.ready == supervisor->counts.slots) {
-            enter_phase(supervisor, SUPERVISOR_SETTLING);
             arm(supervisor, &supervisor->phase_timer,
                 supervisor->config.scenario->settle_s);
+            enter_phase(supervisor, SUPERVISOR_SETTLING);
         } else {
             start_more_churners(supervisor);
         }
@@ -662,13 +666,7 @@ static int make_logs_folder(const char *run_folder, struct err *err)
 {
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof path, "%s/logs", run_folder);
-    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
-        int result = -errno;
-        err_set(err, path, 0, 0, "cannot make the folder: %s",
-                strerror(-result));
-        return result;
-    }
-    return 0;
+    return slot_make_folder(path, err);
 }
 
 int supervisor_new(const struct supervisor_config *config,

@@ -139,6 +139,7 @@ struct supervisor_counts {
     int64_t crashes;      /* churners that ended by themselves */
     int64_t late;         /* churners killed because never ready in time */
     int64_t skipped;      /* kills that the schedule gave up */
+    int64_t owed;         /* kills that are due and wait for somebody ready */
     uint32_t live;        /* processes alive now */
     uint32_t ready;       /* of them ready */
     uint32_t slots;       /* places */
