@@ -1,8 +1,17 @@
-/* Happy path: probe_new() opens the process's files in /proc once, checks by
- * the pidfd that the process was still there when it did, and probe_sample()
- * reads them again with pread(2). The files belong to the process, not to its
- * number: after its end reads fail with ESRCH or give nothing, never figures
- * of whoever got the number next (proc(5)). Failure modes: PROBE_GONE. */
+/* Happy path: probe_new() opens the process's folder in /proc and its statm,
+ * checks by the pidfd that the process was still there when it did, and
+ * probe_sample() reads again with pread(2); what only detailed readings need is
+ * opened by the first of them, through the folder. Folder and files belong to
+ * the process, not to its number: after its end they fail with ENOENT or ESRCH
+ * or give nothing, never figures of whoever got the number next (proc(5)).
+ *
+ * smaps_rollup alone is opened anew each time. The kernel looks the address
+ * space up when that file is opened, the others when they are read: one that
+ * was kept open goes blind when the process execs (a shell wrapper that ends in
+ * "exec daemon" does), and one opened just as a vfork child execs shows the
+ * address space of its parent for ever.
+ *
+ * Failure modes: PROBE_GONE. */
 #include "sample/probe.h"
 
 #include <dirent.h>
@@ -22,10 +31,10 @@ enum { TEXT_SIZE = 2048 }; /* smaps_rollup takes about 800 bytes */
 struct probe {
     int64_t page_bytes;
     int64_t clock_step_ns;
+    int folder; /* of the process; others are opened through it */
     int statm;
-    int smaps_rollup; /* -1: this kernel has none, or we may not */
-    int stat;
-    int fd_folder;
+    int stat;      /* -1: no detailed reading has opened it yet */
+    int fd_folder; /* the same; stays -1 where we may not */
     bool is_self;
 };
 
@@ -54,17 +63,12 @@ static bool has_ended(int pidfd)
 
 static int open_files(struct probe *probe, const char *path)
 {
-    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) {
+    probe->folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (probe->folder < 0) {
         return -errno;
     }
-    probe->statm = open_at(folder, "statm", 0);
-    probe->stat = open_at(folder, "stat", 0);
-    probe->smaps_rollup = open_at(folder, "smaps_rollup", 0);
-    probe->fd_folder = open_at(folder, "fd", O_DIRECTORY);
-    int result = probe->statm < 0 || probe->stat < 0 ? -errno : 0;
-    (void)close(folder);
-    return result;
+    probe->statm = open_at(probe->folder, "statm", 0);
+    return probe->statm < 0 ? -errno : 0;
 }
 
 static int make_probe(const char *path, bool is_self, struct probe **ret_probe)
@@ -76,8 +80,8 @@ static int make_probe(const char *path, bool is_self, struct probe **ret_probe)
     *probe = (struct probe){
         .page_bytes = probe_page_bytes(),
         .clock_step_ns = probe_cpu_step_ns(),
+        .folder = -1,
         .statm = -1,
-        .smaps_rollup = -1,
         .stat = -1,
         .fd_folder = -1,
         .is_self = is_self,
@@ -118,7 +122,7 @@ void probe_free(struct probe *probe)
     if (probe == NULL) {
         return;
     }
-    const int fds[] = {probe->statm, probe->smaps_rollup, probe->stat,
+    const int fds[] = {probe->folder, probe->statm, probe->stat,
                        probe->fd_folder};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0) {
@@ -163,7 +167,13 @@ static int64_t rollup_field(const char *text, const char *name)
 static void read_rollup(const struct probe *probe, struct probe_sample *sample)
 {
     char text[TEXT_SIZE];
-    if (probe->smaps_rollup < 0 || !read_text(probe->smaps_rollup, text)) {
+    int fd = open_at(probe->folder, "smaps_rollup", 0);
+    if (fd < 0) {
+        return; /* this kernel has none, or we may not */
+    }
+    bool was_read = read_text(fd, text);
+    (void)close(fd);
+    if (!was_read) {
         return;
     }
     /* The leading newline keeps SwapPss and the like apart. */
@@ -174,11 +184,14 @@ static void read_rollup(const struct probe *probe, struct probe_sample *sample)
 
 /* Fields of stat(5) after the name, which may hold blanks and parentheses:
  * utime is the 14th, stime the 15th, num_threads the 20th. */
-static void read_stat(const struct probe *probe, struct probe_sample *sample)
+static void read_stat(struct probe *probe, struct probe_sample *sample)
 {
     enum { STATE = 3, UTIME = 14, STIME = 15, THREADS = 20 };
     char text[TEXT_SIZE];
-    if (!read_text(probe->stat, text)) {
+    if (probe->stat < 0) {
+        probe->stat = open_at(probe->folder, "stat", 0);
+    }
+    if (probe->stat < 0 || !read_text(probe->stat, text)) {
         return;
     }
     char *at = strrchr(text, ')');
@@ -198,9 +211,12 @@ static void read_stat(const struct probe *probe, struct probe_sample *sample)
 
 /* Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors;
  * before, it is 0, and they must be counted. */
-static void read_fds(const struct probe *probe, struct probe_sample *sample)
+static void read_fds(struct probe *probe, struct probe_sample *sample)
 {
     struct stat st;
+    if (probe->fd_folder < 0) {
+        probe->fd_folder = open_at(probe->folder, "fd", O_DIRECTORY);
+    }
     if (probe->fd_folder < 0 || fstat(probe->fd_folder, &st) < 0) {
         return;
     }

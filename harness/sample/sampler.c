@@ -38,11 +38,12 @@ static const struct {
     [FIGURE_CPU] = {"cpu_ns", "ns", true, false},
 };
 
-/* The series of one tally entry, found again by its place in the page. */
+/* The series of one tally entry. */
 struct tally_series {
-    char name[PLATEAU_TALLY_NAME_SIZE]; /* "" before its first value */
+    char name[PLATEAU_TALLY_NAME_SIZE];
     enum plateau_tally_kind kind;
-    int64_t ids[2]; /* value, finished; 0: a double, left out */
+    int64_t ids[2];    /* value, finished; 0: a double, left out */
+    int64_t last_tick; /* of its last value: one a sample */
 };
 
 struct slot {
@@ -50,7 +51,9 @@ struct slot {
     const struct tally_page *page;
     bool is_observer;
     int64_t figure_ids[FIGURES_COUNT]; /* 0: not announced yet */
-    struct tally_series *tally;        /* of observers with a page */
+    struct tally_series *tally; /* of observers with a page: those that were
+                                   seen, at most TALLY_PAGE_ENTRIES */
+    size_t tally_count;
 };
 
 struct sampler {
@@ -127,10 +130,13 @@ static void hand_on_figure(struct sampler *sampler, struct slot *slot,
         return; /* the kernel does not tell */
     }
     if (slot->figure_ids[figure] == 0) {
-        double quantum =
-            figures[figure].is_paged
-                ? (double)probe_page_bytes()
-                : (figure == FIGURE_CPU ? (double)probe_cpu_step_ns() : 1.);
+        bool is_self = slot == &sampler->slots[sampler->config.slots_count];
+        double quantum = 1.;
+        if (figures[figure].is_paged) {
+            quantum = (double)probe_page_bytes();
+        } else if (figure == FIGURE_CPU && !is_self) {
+            quantum = (double)probe_cpu_step_ns();
+        }
         slot->figure_ids[figure] =
             announce(sampler, slot, figures[figure].metric,
                      figures[figure].unit, figures[figure].is_counter, quantum);
@@ -164,43 +170,82 @@ static void sample_figures(struct sampler *sampler, struct slot *slot,
 
 /* --- one tally ------------------------------------------------------------ */
 
-/* Whether an entry before |index| has taken the name already: of two, the
- * first counts. */
-static bool is_double(const struct slot *slot, size_t index)
+/* The metrics that an entry gives; "" where it gives one only. */
+static void name_metrics(const char *name, enum plateau_tally_kind kind,
+                         char metrics[2][SAMPLER_METRIC_SIZE])
 {
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(slot->tally[i].name, slot->tally[index].name) == 0) {
-            return true;
+    static const char heap[] = "heap/";
+    const char *room = strncmp(name, heap, strlen(heap)) == 0 ? "" : "tally/";
+    bool is_pair = kind == PLATEAU_TALLY_PAIR;
+    (void)snprintf(metrics[0], SAMPLER_METRIC_SIZE, "%s%.31s%s", room, name,
+                   is_pair ? ".spawned" : "");
+    (void)snprintf(metrics[1], SAMPLER_METRIC_SIZE, "%s%.31s%s",
+                   is_pair ? room : "", is_pair ? name : "",
+                   is_pair ? ".finished" : "");
+}
+
+/* Whether an entry that was seen before has taken one of the metrics: of two,
+ * the first counts. */
+static bool is_double(const struct slot *slot,
+                      char metrics[2][SAMPLER_METRIC_SIZE])
+{
+    for (size_t i = 0; i < slot->tally_count; i++) {
+        char taken[2][SAMPLER_METRIC_SIZE];
+        name_metrics(slot->tally[i].name, slot->tally[i].kind, taken);
+        for (int j = 0; j < 4; j++) {
+            if (metrics[j / 2][0] != '\0' &&
+                strcmp(taken[j % 2], metrics[j / 2]) == 0) {
+                return true;
+            }
         }
     }
     return false;
 }
 
-static void announce_entry(struct sampler *sampler, struct slot *slot,
-                           size_t index, const struct tally_page_entry *entry)
+static struct tally_series *announce_entry(struct sampler *sampler,
+                                           struct slot *slot,
+                                           const struct tally_page_entry *entry)
 {
-    static const char heap[] = "heap/";
-    struct tally_series *series = &slot->tally[index];
-    bool is_pair = entry->kind == PLATEAU_TALLY_PAIR;
     bool is_counter = entry->kind != PLATEAU_TALLY_GAUGE;
-    bool is_heap = strncmp(entry->name, heap, strlen(heap)) == 0;
-    char metric[SAMPLER_METRIC_SIZE];
-    memcpy(series->name, entry->name, sizeof series->name);
-    series->kind = entry->kind;
-    series->ids[0] = 0;
-    series->ids[1] = 0;
-    if (is_double(slot, index)) {
-        return;
+    char metrics[2][SAMPLER_METRIC_SIZE];
+    name_metrics(entry->name, entry->kind, metrics);
+    struct tally_series series = {.kind = entry->kind, .last_tick = -1};
+    memcpy(series.name, entry->name, sizeof series.name);
+    if (!is_double(slot, metrics)) {
+        for (int i = 0; i < 2 && metrics[i][0] != '\0'; i++) {
+            series.ids[i] = announce(sampler, slot, metrics[i], entry->unit,
+                                     is_counter, 1.);
+        }
     }
-    (void)snprintf(metric, sizeof metric, "%s%.31s%s", is_heap ? "" : "tally/",
-                   entry->name, is_pair ? ".spawned" : "");
-    series->ids[0] =
-        announce(sampler, slot, metric, entry->unit, is_counter, 1.);
-    if (is_pair) {
-        (void)snprintf(metric, sizeof metric, "%s%.31s.finished",
-                       is_heap ? "" : "tally/", entry->name);
-        series->ids[1] = announce(sampler, slot, metric, entry->unit, true, 1.);
+    slot->tally[slot->tally_count] = series;
+    return &slot->tally[slot->tally_count++];
+}
+
+static bool is_series_of(const struct tally_series *series,
+                         const struct tally_page_entry *entry)
+{
+    return series->kind == entry->kind &&
+           strcmp(series->name, entry->name) == 0;
+}
+
+/* The series of entry |index|: as a rule the |index|th that was seen. A page
+ * whose names change from sample to sample ends with the room for them; NULL
+ * then. */
+static struct tally_series *find_series(struct sampler *sampler,
+                                        struct slot *slot, size_t index,
+                                        const struct tally_page_entry *entry)
+{
+    if (index < slot->tally_count && is_series_of(&slot->tally[index], entry)) {
+        return &slot->tally[index];
     }
+    for (size_t i = 0; i < slot->tally_count; i++) {
+        if (is_series_of(&slot->tally[i], entry)) {
+            return &slot->tally[i];
+        }
+    }
+    return slot->tally_count < TALLY_PAGE_ENTRIES
+               ? announce_entry(sampler, slot, entry)
+               : NULL;
 }
 
 static void sample_tally(struct sampler *sampler, struct slot *slot,
@@ -209,11 +254,12 @@ static void sample_tally(struct sampler *sampler, struct slot *slot,
     struct tally_page_entry entries[TALLY_PAGE_ENTRIES];
     size_t count = tally_page_read(slot->page, entries);
     for (size_t i = 0; i < count; i++) {
-        struct tally_series *series = &slot->tally[i];
-        if (series->kind != entries[i].kind ||
-            strcmp(series->name, entries[i].name) != 0) {
-            announce_entry(sampler, slot, i, &entries[i]);
+        struct tally_series *series =
+            find_series(sampler, slot, i, &entries[i]);
+        if (series == NULL || series->last_tick == tick) {
+            continue;
         }
+        series->last_tick = tick;
         hand_on(sampler, series->ids[0], tick, (double)entries[i].value);
         hand_on(sampler, series->ids[1], tick, (double)entries[i].finished);
     }
