@@ -70,7 +70,7 @@ struct plateau_tally {
     uint32_t request;    /* reserved: what the harness asks for */
     uint32_t response;   /* reserved: what has been done */
     uint64_t reserved[3];
-    struct plateau_tally_entry entries[];
+    __extension__ struct plateau_tally_entry entries[]; /* not in ISO C++ */
 };
 
 /* Where counts go that found no room, or no harness. */
@@ -115,6 +115,15 @@ static inline struct plateau_tally *plateau_tally_attach(void)
     return plateau_tally_private();
 }
 
+/* Copies a text into a field of zeroes that stays terminated. */
+static inline void plateau_tally_copy(char *field, size_t size,
+                                      const char *text)
+{
+    for (size_t i = 0; i + 1 < size && text[i] != '\0'; i++) {
+        field[i] = text[i];
+    }
+}
+
 /* Declares an entry, or finds the one of that name and kind. When the page is
  * full the entry is a private one that nobody reads: counting stays safe. */
 static inline struct plateau_tally_entry *
@@ -133,8 +142,8 @@ plateau_tally_declare(struct plateau_tally *tally, const char *name,
         return &overflow;
     }
     struct plateau_tally_entry *entry = &tally->entries[tally->count];
-    strncpy(entry->name, name, PLATEAU_TALLY_NAME_SIZE - 1);
-    strncpy(entry->unit, unit, PLATEAU_TALLY_UNIT_SIZE - 1);
+    plateau_tally_copy(entry->name, PLATEAU_TALLY_NAME_SIZE, name);
+    plateau_tally_copy(entry->unit, PLATEAU_TALLY_UNIT_SIZE, unit);
     entry->kind = (uint32_t)kind;
     __atomic_store_n(&entry->is_ready, 1u, __ATOMIC_RELEASE);
     __atomic_store_n(&tally->count, tally->count + 1u, __ATOMIC_RELEASE);
