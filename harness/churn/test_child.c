@@ -86,7 +86,7 @@ static void log_files(void)
 /* Holds so much memory from now on. */
 static void hog(size_t kib)
 {
-    unsigned char *held = malloc(kib << 10);
+    volatile unsigned char *held = malloc(kib << 10);
     for (size_t i = 0; held != NULL && i < kib << 10; i++) {
         held[i] = (unsigned char)(i | 1);
     }

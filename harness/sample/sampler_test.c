@@ -1,0 +1,406 @@
+#include <errno.h>
+#include <ev.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "churn/spawn.h"
+#include "sample/sampler.h"
+
+enum { SERIES_MAX = 1024, VALUES_MAX = 65536, TICKS_MAX = 256, SLOTS = 2 };
+enum { SELF_SLOT = 77, STEP_MS = 20 };
+
+struct kept_series {
+    uint32_t slot_id;
+    char metric[SAMPLER_METRIC_SIZE];
+    char unit[16];
+    bool is_counter;
+    double quantum;
+    size_t values_count;
+    double last;
+    int64_t last_tick;
+};
+
+/* A sink that keeps everything, and is as strict as the store: a series once,
+ * one value of it a tick. */
+struct sink {
+    struct kept_series series[SERIES_MAX];
+    size_t series_count;
+    struct sampler_tick ticks[TICKS_MAX];
+    size_t ticks_count;
+    size_t values_count;
+    int fails_at_tick; /* 0: never */
+    int failures;
+    int failure;
+};
+
+struct fixture {
+    struct ev_loop *loop;
+    struct sampler *sampler;
+    struct tally_page pages[SLOTS];
+    struct sink sink;
+    int64_t start_ns;
+    ev_timer end;
+};
+
+static int keep_series(void *context, const struct sampler_series *series,
+                       int64_t *ret_series_id)
+{
+    struct sink *sink = context;
+    assert_true(sink->series_count < SERIES_MAX);
+    assert_true(strlen(series->metric) < SAMPLER_METRIC_SIZE);
+    for (size_t i = 0; i < sink->series_count; i++) {
+        if (sink->series[i].slot_id == series->slot_id) {
+            assert_string_not_equal(sink->series[i].metric, series->metric);
+        }
+    }
+    struct kept_series *kept = &sink->series[sink->series_count++];
+    *kept = (struct kept_series){
+        .slot_id = series->slot_id,
+        .is_counter = series->is_counter,
+        .quantum = series->quantum,
+        .last_tick = -1,
+    };
+    (void)snprintf(kept->metric, sizeof kept->metric, "%s", series->metric);
+    (void)snprintf(kept->unit, sizeof kept->unit, "%s", series->unit);
+    *ret_series_id = (int64_t)sink->series_count;
+    return 0;
+}
+
+static int keep_value(void *context, int64_t series_id, int64_t tick,
+                      double value)
+{
+    struct sink *sink = context;
+    assert_in_range(series_id, 1, sink->series_count);
+    struct kept_series *kept = &sink->series[series_id - 1];
+    assert_true(tick > kept->last_tick);
+    kept->last_tick = tick;
+    kept->last = value;
+    kept->values_count++;
+    sink->values_count++;
+    return 0;
+}
+
+static int keep_tick(void *context, const struct sampler_tick *tick)
+{
+    struct sink *sink = context;
+    assert_true(sink->ticks_count < TICKS_MAX);
+    sink->ticks[sink->ticks_count++] = *tick;
+    return sink->fails_at_tick != 0 &&
+                   sink->ticks_count == (size_t)sink->fails_at_tick
+               ? -ENOSPC
+               : 0;
+}
+
+static void keep_failure(void *context, int error)
+{
+    struct sink *sink = context;
+    sink->failures++;
+    sink->failure = error;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void on_end(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)timer;
+    (void)revents;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static void run_for(struct fixture *fixture, double seconds)
+{
+    ev_now_update(fixture->loop);
+    ev_timer_init(&fixture->end, on_end, seconds, 0);
+    ev_timer_start(fixture->loop, &fixture->end);
+    ev_run(fixture->loop, 0);
+    ev_timer_stop(fixture->loop, &fixture->end);
+}
+
+/* Slot 0 is an observer, slot 1 is not; nobody lives there yet. */
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    fixture->loop = ev_loop_new(EVFLAG_AUTO);
+    fixture->start_ns = now_ns();
+    const struct sampler_config config = {
+        .loop = fixture->loop,
+        .start_ns = fixture->start_ns,
+        .sample_ms = STEP_MS,
+        .detail_every = 2,
+        .slots_count = SLOTS,
+        .self_slot_id = SELF_SLOT,
+        .sink = {&fixture->sink, keep_series, keep_value, keep_tick,
+                 keep_failure},
+    };
+    if (sampler_new(&config, &fixture->sampler) != 0) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        if (tally_page_init(&fixture->pages[i]) != 0 ||
+            sampler_slot_set(fixture->sampler, i, i == 0, &fixture->pages[i]) !=
+                0) {
+            return -1;
+        }
+    }
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    sampler_free(fixture->sampler);
+    for (int i = 0; i < SLOTS; i++) {
+        tally_page_deinit(&fixture->pages[i]);
+    }
+    ev_loop_destroy(fixture->loop);
+    free(fixture);
+    return 0;
+}
+
+static struct spawn_child live_in(struct fixture *fixture, uint32_t slot_id)
+{
+    char *const argv[] = {(char[]){"/bin/sleep"}, (char[]){"60"}, NULL};
+    const struct spawn_request request = {
+        .program = argv[0],
+        .argv = argv,
+        .envp = argv + 2,
+    };
+    struct spawn_child child;
+    assert_int_equal(spawn_process(&request, &child, NULL), SPAWN_OK);
+    assert_int_equal(sampler_process_started(fixture->sampler, slot_id,
+                                             child.pid, child.pidfd),
+                     0);
+    return child;
+}
+
+static void end_life(struct spawn_child *child)
+{
+    struct spawn_exit end;
+    (void)spawn_signal(child, SIGKILL);
+    assert_int_equal(spawn_reap(child, true, &end), SPAWN_OK);
+}
+
+static const struct kept_series *find(const struct fixture *fixture,
+                                      uint32_t slot_id, const char *metric)
+{
+    for (size_t i = 0; i < fixture->sink.series_count; i++) {
+        const struct kept_series *series = &fixture->sink.series[i];
+        if (series->slot_id == slot_id && strcmp(series->metric, metric) == 0) {
+            return series;
+        }
+    }
+    return NULL;
+}
+
+static void samples_stand_on_the_grid(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sampler_counts counts;
+    sampler_events_set(fixture->sampler, 5);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.5);
+    sampler_stop(fixture->sampler);
+    sampler_counts(fixture->sampler, &counts);
+    const struct sink *sink = &fixture->sink;
+    assert_int_equal(counts.samples, sink->ticks_count);
+    assert_true(sink->ticks_count > 2);
+    for (size_t i = 0; i < sink->ticks_count; i++) {
+        const struct sampler_tick *tick = &sink->ticks[i];
+        int64_t late_ns = tick->t_ns - tick->tick * STEP_MS * 1000000;
+        assert_in_range(late_ns, 0, STEP_MS * 1000000 / 2);
+        assert_true(i == 0 || tick->tick > tick[-1].tick);
+        assert_int_equal(tick->events, 5);
+        assert_true(tick->cost_ns > 0);
+    }
+    /* Every place of the grid is either a sample or a gap. */
+    int64_t places =
+        sink->ticks[sink->ticks_count - 1].tick - sink->ticks[0].tick + 1;
+    assert_in_range(counts.samples + counts.gaps, places, places + 2);
+}
+
+static void what_came_too_late_is_a_gap(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sampler_counts counts;
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.05);
+    (void)usleep(8 * STEP_MS * 1000); /* the loop stands still */
+    run_for(fixture, 0.05);
+    sampler_counts(fixture->sampler, &counts);
+    assert_true(counts.gaps >= 7);
+    for (size_t i = 0; i < fixture->sink.ticks_count; i++) {
+        const struct sampler_tick *tick = &fixture->sink.ticks[i];
+        assert_true(tick->t_ns - tick->tick * STEP_MS * 1000000 <=
+                    STEP_MS * 1000000 / 2);
+    }
+}
+
+static void observers_and_we_are_read_in_depth_others_by_rss(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const deep[] = {"rss",     "private", "anonymous", "fds",
+                                       "threads", "cpu_ns",  NULL};
+    struct spawn_child observer = live_in(fixture, 0);
+    struct spawn_child churner = live_in(fixture, 1);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.2);
+    for (int i = 0; deep[i] != NULL; i++) {
+        const struct kept_series *ours = find(fixture, SELF_SLOT, deep[i]);
+        const struct kept_series *its = find(fixture, 0, deep[i]);
+        assert_non_null(ours);
+        assert_non_null(its);
+        assert_true(its->values_count >= 1);
+        assert_true(i == 0 || find(fixture, 1, deep[i]) == NULL);
+    }
+    assert_non_null(find(fixture, 1, "rss"));
+    assert_true(find(fixture, 0, "rss")->values_count >
+                find(fixture, 0, "private")->values_count);
+    assert_string_equal(find(fixture, 0, "rss")->unit, "B");
+    assert_true(find(fixture, 0, "rss")->quantum >= 4096);
+    assert_true(find(fixture, 0, "cpu_ns")->is_counter);
+    end_life(&observer);
+    end_life(&churner);
+}
+
+static void nobody_is_read_after_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spawn_child child = live_in(fixture, 1);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.1);
+    end_life(&child); /* the sampler has not been told yet */
+    size_t before = find(fixture, 1, "rss")->values_count;
+    assert_true(before > 0);
+    run_for(fixture, 0.1);
+    assert_int_equal(find(fixture, 1, "rss")->values_count, before);
+    sampler_process_ended(fixture->sampler, 1);
+    child = live_in(fixture, 1);
+    run_for(fixture, 0.1);
+    assert_true(find(fixture, 1, "rss")->values_count > before);
+    end_life(&child);
+}
+
+static void tally_entries_become_series_as_they_appear(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plateau_tally *tally = fixture->pages[0].shared;
+    struct spawn_child child = live_in(fixture, 0);
+    struct plateau_tally_entry *loops = plateau_tally_pair(tally, "loops");
+    plateau_tally_spawned(loops);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.1);
+    assert_int_equal(find(fixture, 0, "tally/loops.spawned")->last, 1);
+    assert_int_equal(find(fixture, 0, "tally/loops.finished")->last, 0);
+    plateau_tally_finished(loops);
+    plateau_tally_set(plateau_tally_gauge(tally, "heap/allocated", "B"), 99);
+    plateau_tally_set(plateau_tally_gauge(tally, "peers", ""), 5);
+    plateau_tally_add(plateau_tally_counter(tally, "sent", "B"), 7);
+    run_for(fixture, 0.1);
+    assert_int_equal(find(fixture, 0, "tally/loops.finished")->last, 1);
+    assert_true(find(fixture, 0, "tally/loops.finished")->is_counter);
+    assert_int_equal(find(fixture, 0, "heap/allocated")->last, 99);
+    assert_string_equal(find(fixture, 0, "heap/allocated")->unit, "B");
+    assert_false(find(fixture, 0, "heap/allocated")->is_counter);
+    assert_int_equal(find(fixture, 0, "tally/peers")->last, 5);
+    assert_int_equal(find(fixture, 0, "tally/sent")->last, 7);
+    assert_true(find(fixture, 0, "tally/sent")->is_counter);
+    end_life(&child);
+}
+
+/* The sink's own asserts watch: no series twice, no value twice a tick. */
+static void a_page_that_changes_its_names_is_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plateau_tally *tally = fixture->pages[0].shared;
+    struct spawn_child child = live_in(fixture, 0);
+    for (int i = 0; i < TALLY_PAGE_ENTRIES; i++) {
+        char name[PLATEAU_TALLY_NAME_SIZE];
+        (void)snprintf(name, sizeof name, "n%d", i);
+        (void)plateau_tally_gauge(tally, name, "");
+    }
+    sampler_start(fixture->sampler);
+    for (int round = 0; round < 5; round++) {
+        run_for(fixture, 0.05);
+        for (uint32_t i = 0; i < tally->count; i++) {
+            (void)snprintf(tally->entries[i].name, PLATEAU_TALLY_NAME_SIZE,
+                           "m%d_%u", round, i);
+        }
+    }
+    size_t tallies = 0;
+    for (size_t i = 0; i < fixture->sink.series_count; i++) {
+        tallies += fixture->sink.series[i].slot_id == 0 &&
+                   strncmp(fixture->sink.series[i].metric, "tally/", 6) == 0;
+    }
+    assert_in_range(tallies, 1, TALLY_PAGE_ENTRIES);
+    end_life(&child);
+}
+
+static void of_two_entries_with_one_metric_the_first_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plateau_tally *tally = fixture->pages[0].shared;
+    struct spawn_child child = live_in(fixture, 0);
+    plateau_tally_set(plateau_tally_gauge(tally, "x", ""), 1);
+    plateau_tally_add(plateau_tally_counter(tally, "x", ""), 2);
+    plateau_tally_spawned(plateau_tally_pair(tally, "y"));
+    plateau_tally_set(plateau_tally_gauge(tally, "y.spawned", ""), 9);
+    plateau_tally_set(plateau_tally_gauge(tally, "a b", ""), 3);
+    plateau_tally_set(plateau_tally_gauge(tally, "a\nb", ""), 4);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.1);
+    assert_int_equal(find(fixture, 0, "tally/x")->last, 1);
+    assert_int_equal(find(fixture, 0, "tally/y.spawned")->last, 1);
+    assert_int_equal(find(fixture, 0, "tally/a_b")->last, 3);
+    end_life(&child);
+}
+
+static void a_sink_that_fails_stops_it_and_is_told_once(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->sink.fails_at_tick = 3;
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.2);
+    assert_int_equal(fixture->sink.ticks_count, 3);
+    assert_int_equal(fixture->sink.failures, 1);
+    assert_int_equal(fixture->sink.failure, -ENOSPC);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(samples_stand_on_the_grid, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_came_too_late_is_a_gap, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            observers_and_we_are_read_in_depth_others_by_rss, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(nobody_is_read_after_the_end, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            tally_entries_become_series_as_they_appear, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_page_that_changes_its_names_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            of_two_entries_with_one_metric_the_first_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_sink_that_fails_stops_it_and_is_told_once, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sample/tally_page.h"
+
+static struct tally_page_entry entries[TALLY_PAGE_ENTRIES];
+
+static int set_up(void **state)
+{
+    static struct tally_page page;
+    *state = &page;
+    return tally_page_init(&page);
+}
+
+static int tear_down(void **state)
+{
+    tally_page_deinit(*state);
+    return 0;
+}
+
+/* What a target does: it finds the page by its environment. */
+static struct plateau_tally *attach(const struct tally_page *page)
+{
+    char where[32];
+    (void)snprintf(where, sizeof where, "fd:%d", page->fd);
+    assert_int_equal(setenv(PLATEAU_TALLY_ENV, where, 1), 0);
+    struct plateau_tally *tally = plateau_tally_attach();
+    assert_int_equal(unsetenv(PLATEAU_TALLY_ENV), 0);
+    assert_ptr_not_equal(tally, plateau_tally_private());
+    return tally;
+}
+
+static void detach(struct plateau_tally *tally)
+{
+    assert_int_equal(munmap(tally, TALLY_PAGE_BYTES), 0);
+}
+
+static void reads_what_a_target_counts(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally *tally = attach(page);
+    struct plateau_tally_entry *loops = plateau_tally_pair(tally, "loops");
+    plateau_tally_set(plateau_tally_gauge(tally, "heap/allocated", "B"), 77);
+    plateau_tally_add(plateau_tally_counter(tally, "sent", "B"), 5);
+    plateau_tally_spawned(loops);
+    plateau_tally_spawned(loops);
+    plateau_tally_finished(loops);
+    detach(tally); /* its values stay */
+
+    assert_int_equal(tally_page_read(page, entries), 3);
+    assert_string_equal(entries[0].name, "loops");
+    assert_int_equal(entries[0].kind, PLATEAU_TALLY_PAIR);
+    assert_int_equal(entries[0].value, 2);
+    assert_int_equal(entries[0].finished, 1);
+    assert_string_equal(entries[1].name, "heap/allocated");
+    assert_string_equal(entries[1].unit, "B");
+    assert_int_equal(entries[1].kind, PLATEAU_TALLY_GAUGE);
+    assert_int_equal(entries[1].value, 77);
+    assert_int_equal(entries[2].kind, PLATEAU_TALLY_COUNTER);
+    assert_int_equal(entries[2].value, 5);
+}
+
+static void a_page_nobody_wrote_to_is_empty(void **state)
+{
+    assert_int_equal(tally_page_read(*state, entries), 0);
+}
+
+static void a_new_life_finds_an_empty_page(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally *tally = attach(page);
+    memset(tally, 0xff, TALLY_PAGE_BYTES); /* far beyond its entries */
+    assert_int_equal(tally_page_reset(page, 9), 0);
+    assert_int_equal(tally_page_read(page, entries), 0);
+    assert_int_equal(tally->magic, PLATEAU_TALLY_MAGIC);
+    assert_int_equal(tally->generation, 9);
+    assert_int_equal(tally->capacity, TALLY_PAGE_ENTRIES);
+    const unsigned char *bytes = (const unsigned char *)tally;
+    for (size_t i = sizeof *tally; i < TALLY_PAGE_BYTES; i++) {
+        assert_int_equal(bytes[i], 0);
+    }
+    detach(tally);
+}
+
+static void a_full_page_is_read_whole(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally *tally = attach(page);
+    for (int i = 0; i < TALLY_PAGE_ENTRIES + 5; i++) {
+        char name[PLATEAU_TALLY_NAME_SIZE];
+        (void)snprintf(name, sizeof name, "counter_%d", i);
+        plateau_tally_add(plateau_tally_counter(tally, name, ""), 1);
+    }
+    assert_int_equal(tally_page_read(page, entries), TALLY_PAGE_ENTRIES);
+    assert_string_equal(entries[TALLY_PAGE_ENTRIES - 1].name, "counter_254");
+    detach(tally);
+}
+
+static void a_count_that_lies_is_bounded(void **state)
+{
+    struct tally_page *page = *state;
+    (void)plateau_tally_counter(page->shared, "only", "");
+    page->shared->count = UINT32_MAX;
+    page->shared->capacity = UINT32_MAX;
+    page->shared->page_bytes = UINT32_MAX;
+    assert_int_equal(tally_page_read(page, entries), 1);
+}
+
+static void names_are_terminated_and_plain(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally_entry *entry =
+        plateau_tally_counter(page->shared, "x", "");
+    memset(entry->name, 'n', sizeof entry->name);
+    memset(entry->unit, 'u', sizeof entry->unit);
+    memcpy(entry->name, "a b\n\x1b'\";<", 9);
+    assert_int_equal(tally_page_read(page, entries), 1);
+    assert_string_equal(entries[0].name, "a_b______nnnnnnnnnnnnnnnnnnnnnn");
+    assert_string_equal(entries[0].unit, "uuuuuuu");
+}
+
+static void entries_that_make_no_sense_are_left_out(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally *tally = page->shared;
+    plateau_tally_counter(tally, "unknown_kind", "")->kind = 77;
+    plateau_tally_counter(tally, "not_ready", "")->is_ready = 0;
+    plateau_tally_counter(tally, "no_name", "")->name[0] = '\0';
+    plateau_tally_add(plateau_tally_counter(tally, "good", ""), 3);
+    assert_int_equal(tally_page_read(page, entries), 1);
+    assert_string_equal(entries[0].name, "good");
+}
+
+static void a_target_cannot_change_the_size(void **state)
+{
+    struct tally_page *page = *state;
+    assert_int_equal(ftruncate(page->fd, 0), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(ftruncate(page->fd, 1 << 20), -1);
+    assert_int_equal(fcntl(page->fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+}
+
+/* Whatever bytes are there, reading them is safe and gives sane entries. */
+static void random_pages_are_harmless(void **state)
+{
+    struct tally_page *page = *state;
+    uint64_t x = 88172645463325252u;
+    for (int round = 0; round < 2000; round++) {
+        uint64_t *words = (uint64_t *)(void *)page->shared;
+        for (size_t i = 0; i < TALLY_PAGE_BYTES / sizeof *words; i++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            words[i] = (x & 3) ? x : 0x0000000100000001u + (x >> 62);
+        }
+        size_t count = tally_page_read(page, entries);
+        assert_true(count <= TALLY_PAGE_ENTRIES);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(strlen(entries[i].name) > 0);
+            assert_true(strlen(entries[i].name) < PLATEAU_TALLY_NAME_SIZE);
+            assert_in_range(entries[i].kind, 1, 3);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reads_what_a_target_counts, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_page_nobody_wrote_to_is_empty, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_new_life_finds_an_empty_page, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_full_page_is_read_whole, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_count_that_lies_is_bounded, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(names_are_terminated_and_plain, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(entries_that_make_no_sense_are_left_out,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_target_cannot_change_the_size, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(random_pages_are_harmless, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
