@@ -38,6 +38,11 @@
 
 enum { CHILD_STACK_BYTES = 64 << 10 };
 
+/* What runs in the child before exec. It never returns from its frames, and
+ * they are in our memory: a sanitizer that marks them would find the marks
+ * of the last child under the next one. */
+#define IN_CHILD __attribute__((no_sanitize("address")))
+
 /* Shared by parent and child while the parent is suspended. */
 struct birth {
     const struct spawn_request *request;
@@ -47,14 +52,14 @@ struct birth {
     const char *step; /* which call failed */
 };
 
-static int fail(struct birth *birth, const char *step)
+IN_CHILD static int fail(struct birth *birth, const char *step)
 {
     birth->error = errno;
     birth->step = step;
     return -1;
 }
 
-static int reset_signals(struct birth *birth)
+IN_CHILD static int reset_signals(struct birth *birth)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     for (int number = 1; number < NSIG; number++) {
@@ -69,7 +74,7 @@ static int reset_signals(struct birth *birth)
     return 0;
 }
 
-static int highest_target(const struct spawn_request *request)
+IN_CHILD static int highest_target(const struct spawn_request *request)
 {
     int highest = 2;
     for (size_t i = 0; i < request->fds_count; i++) {
@@ -80,7 +85,7 @@ static int highest_target(const struct spawn_request *request)
     return highest;
 }
 
-static bool is_wanted(const struct spawn_request *request, int fd)
+IN_CHILD static bool is_wanted(const struct spawn_request *request, int fd)
 {
     for (size_t i = 0; i < request->fds_count; i++) {
         if (request->fds[i].to == fd) {
@@ -91,7 +96,7 @@ static bool is_wanted(const struct spawn_request *request, int fd)
 }
 
 /* Sources may sit where targets go: those are moved out of the way first. */
-static int arrange_fds(struct birth *birth)
+IN_CHILD static int arrange_fds(struct birth *birth)
 {
     const struct spawn_request *request = birth->request;
     int highest = highest_target(request);
@@ -122,7 +127,7 @@ static int arrange_fds(struct birth *birth)
     return 0;
 }
 
-static int prepare(struct birth *birth)
+IN_CHILD static int prepare(struct birth *birth)
 {
     const struct spawn_request *request = birth->request;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
@@ -147,7 +152,7 @@ static int prepare(struct birth *birth)
     return reset_signals(birth);
 }
 
-static int child_main(void *argument)
+IN_CHILD static int child_main(void *argument)
 {
     struct birth *birth = argument;
     if (prepare(birth) == 0) {
