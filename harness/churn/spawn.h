@@ -6,7 +6,8 @@
  * dispositions and an empty mask, only the descriptors that it was given, and
  * gets SIGKILL when the thread that started it ends, however that ends
  * (programs that are set-uid escape this: the kernel clears it at exec). Start
- * children from the main thread only.
+ * children from the main thread only, and the first when all signals that are
+ * to be handled or ignored are: dispositions are looked at once.
  *
  * Platform seam: one of spawn_linux.c or spawn_win32.c; uses nothing of ours.
  * No function here touches the heap.

@@ -48,8 +48,9 @@ struct birth {
     const struct spawn_request *request;
     pid_t parent;
     struct rlimit open_files;
-    int error;        /* 0, or the errno of |step| */
-    const char *step; /* which call failed */
+    sigset_t not_default; /* signals that we handle or ignore */
+    int error;            /* 0, or the errno of |step| */
+    const char *step;     /* which call failed */
 };
 
 IN_CHILD static int fail(struct birth *birth, const char *step)
@@ -63,8 +64,9 @@ IN_CHILD static int reset_signals(struct birth *birth)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     for (int number = 1; number < NSIG; number++) {
-        /* SIGKILL, SIGSTOP and the C library's own refuse: as they should. */
-        (void)sigaction(number, &action, NULL);
+        if (sigismember(&birth->not_default, number) == 1) {
+            (void)sigaction(number, &action, NULL);
+        }
     }
     sigset_t none;
     (void)sigemptyset(&none);
@@ -193,11 +195,35 @@ static pid_t clone_child(struct birth *birth, int *ret_pidfd)
     return pid;
 }
 
+/* To ask for all dispositions takes as long as an eighth of a birth: it is
+ * done once. */
+static sigset_t signals_not_default(void)
+{
+    static sigset_t found;
+    static bool has_looked;
+    if (!has_looked) {
+        (void)sigemptyset(&found);
+        for (int number = 1; number < NSIG; number++) {
+            struct sigaction action;
+            if (sigaction(number, NULL, &action) == 0 &&
+                action.sa_handler != SIG_DFL) {
+                (void)sigaddset(&found, number);
+            }
+        }
+        has_looked = true;
+    }
+    return found;
+}
+
 int spawn_process(const struct spawn_request *request,
                   struct spawn_child *ret_child, const char **ret_step)
 {
     assert(request->fds_count <= SPAWN_FDS_MAX);
-    struct birth birth = {.request = request, .parent = getpid()};
+    struct birth birth = {
+        .request = request,
+        .parent = getpid(),
+        .not_default = signals_not_default(),
+    };
     if (request->open_files_limit != 0) {
         if (getrlimit(RLIMIT_NOFILE, &birth.open_files) < 0) {
             return -errno;
