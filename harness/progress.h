@@ -16,7 +16,7 @@
 struct progress {
     bool is_quiet;
     bool is_terminal;
-    double duration_s; /* of churn */
+    double duration_s;      /* of churn */
     int64_t churn_begin_ns; /* -1 before */
     int64_t shown_ns;
     enum supervisor_phase shown_phase;
@@ -24,8 +24,7 @@ struct progress {
 };
 
 /* Begins; finds out whether standard error is a terminal. */
-void progress_init(struct progress *progress, double duration_s,
-                   bool is_quiet);
+void progress_init(struct progress *progress, double duration_s, bool is_quiet);
 
 /* Shows how things are, if it is time to. |now_ns| since the run's start;
  * |memory_bytes| of the largest observer. */

@@ -110,8 +110,7 @@ const struct peer_contact *transport_peer(const struct transport_conn *conn);
 /* Appends to our stream; sent as soon as the handshake and flow control let
  * it. Copied. 0; -ENOBUFS when TRANSPORT_WRITE_MAX would be passed (nothing
  * was taken); -ENOTCONN after loss or finish; -ENOMEM. */
-int transport_write(struct transport_conn *conn, const void *data,
-                    size_t size);
+int transport_write(struct transport_conn *conn, const void *data, size_t size);
 
 /* Ends our stream after what was written: `finished` follows once that has
  * arrived. */

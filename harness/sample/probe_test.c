@@ -80,8 +80,8 @@ static void memory_that_is_held_is_seen_to_a_few_pages(void **state)
         (const char *const[]){"hog", "8192", "ready", "forever", NULL});
     /* Eight MiB; the page or two that malloc() adds, and the page or two by
      * which two starts of one program differ. */
-    assert_in_range(fat.private_bytes - lean.private_bytes,
-                    8 * MIB - 4 * 4096, 8 * MIB + 4 * 4096);
+    assert_in_range(fat.private_bytes - lean.private_bytes, 8 * MIB - 4 * 4096,
+                    8 * MIB + 4 * 4096);
     assert_in_range(fat.anonymous_bytes - lean.anonymous_bytes,
                     8 * MIB - 4 * 4096, 8 * MIB + 4 * 4096);
     assert_in_range(fat.rss_bytes - lean.rss_bytes, 7 * MIB, 9 * MIB);

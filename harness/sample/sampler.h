@@ -89,7 +89,7 @@ void sampler_free(struct sampler *sampler);
 /* Declares slot |slot_id| (below slots_count). |page| is lent, and may be
  * NULL. 0 or -ENOMEM. */
 int sampler_slot_set(struct sampler *sampler, uint32_t slot_id,
-                      bool is_observer, const struct tally_page *page);
+                     bool is_observer, const struct tally_page *page);
 
 /* A process lives in the slot now; |pidfd| is lent for this call. 0 (also when
  * it has ended already) or -errno. */
