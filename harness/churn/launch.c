@@ -79,37 +79,45 @@ static void free_list(char **list)
     free(list);
 }
 
+/* 0, -ENOENT or -EACCES; a path that leads through a file, in a circle or is
+ * too long leads to no program. */
 static int check_program(const char *path)
 {
     struct stat st;
     if (stat(path, &st) < 0) {
-        return -errno;
+        return errno == EACCES ? -EACCES : -ENOENT;
     }
     return !S_ISREG(st.st_mode) || access(path, X_OK) < 0 ? -EACCES : 0;
 }
 
-/* As execvp(3) would find it. */
+/* As execvp(3) would find it: an empty entry of PATH is the working folder. */
 static int find_program(const char *word, char path[PATH_SIZE])
 {
     const char *folders = getenv("PATH");
     int result = -ENOENT;
+    if (word[0] == '\0' || strlen(word) >= PATH_SIZE) {
+        return -ENOENT;
+    }
     if (strchr(word, '/') != NULL) {
         (void)snprintf(path, PATH_SIZE, "%s", word);
         return check_program(path);
     }
-    folders = folders && *folders ? folders : "/usr/local/bin:/usr/bin:/bin";
-    while (word[0] != '\0' && *folders != '\0') {
+    folders = folders ? folders : "/usr/local/bin:/usr/bin:/bin";
+    for (;;) {
         size_t length = strcspn(folders, ":");
-        (void)snprintf(path, PATH_SIZE, "%.*s/%s", length ? (int)length : 1,
-                       length ? folders : ".", word);
-        int here = check_program(path);
+        int size =
+            snprintf(path, PATH_SIZE, "%.*s/%s", length ? (int)length : 1,
+                     length ? folders : ".", word);
+        int here = size < PATH_SIZE ? check_program(path) : -ENOENT;
         if (here == 0) {
             return 0;
         }
         result = here == -EACCES ? -EACCES : result;
-        folders += length + (folders[length] == ':');
+        if (folders[length] == '\0') {
+            return result;
+        }
+        folders += length + 1;
     }
-    return result;
 }
 
 static void blame_program(const struct scenario_role *role, const char *word,

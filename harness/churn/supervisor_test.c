@@ -38,6 +38,7 @@ struct soak {
     struct supervisor *supervisor;
     struct scenario scenario;
     struct scenario_role roles[ROLES_MAX];
+    char name[8];
     char folder[PATH_SIZE];
     int64_t start_ns;
     ev_timer guard;
@@ -137,8 +138,9 @@ static struct soak *new_soak(void)
     assert_non_null(mkdtemp(soak->folder));
     soak->loop = ev_loop_new(EVFLAG_AUTO);
     assert_non_null(soak->loop);
+    (void)snprintf(soak->name, sizeof soak->name, "test");
     soak->scenario = (struct scenario){
-        .name = (char[]){"test"},
+        .name = soak->name,
         .duration_s = 0.3,
         .settle_s = 0.02,
         .rate_per_s = 0,
