@@ -70,15 +70,20 @@ int tally_page_reset(struct tally_page *page, uint64_t generation)
 }
 
 /* Copies a text of the target's, terminated, with nothing in it that would
- * surprise a file name, a terminal or a query. */
+ * surprise a file name, a terminal or a query. The target may write while we
+ * read: what was looked at is what is kept, each byte is read once. */
 static void copy_text(char *to, const char *from, size_t size)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_./:-";
     size_t i = 0;
-    for (; i + 1 < size && from[i] != '\0'; i++) {
-        to[i] = strchr(plain, from[i]) != NULL ? from[i] : '_';
+    for (; i + 1 < size; i++) {
+        char byte = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+        if (byte == '\0') {
+            break;
+        }
+        to[i] = strchr(plain, byte) != NULL ? byte : '_';
     }
     to[i] = '\0';
 }
@@ -94,11 +99,13 @@ size_t tally_page_read(const struct tally_page *page,
         struct tally_page_entry *to = &entries[taken];
         uint32_t kind = __atomic_load_n(&from->kind, __ATOMIC_RELAXED);
         if (__atomic_load_n(&from->is_ready, __ATOMIC_ACQUIRE) != 1 ||
-            kind < PLATEAU_TALLY_COUNTER || kind > PLATEAU_TALLY_PAIR ||
-            from->name[0] == '\0') {
+            kind < PLATEAU_TALLY_COUNTER || kind > PLATEAU_TALLY_PAIR) {
             continue;
         }
         copy_text(to->name, from->name, sizeof to->name);
+        if (to->name[0] == '\0') {
+            continue;
+        }
         copy_text(to->unit, from->unit, sizeof to->unit);
         to->kind = (enum plateau_tally_kind)kind;
         to->value = __atomic_load_n(&from->value, __ATOMIC_RELAXED);

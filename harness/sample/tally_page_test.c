@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,11 @@
 #include "sample/tally_page.h"
 
 static struct tally_page_entry entries[TALLY_PAGE_ENTRIES];
+
+struct scribbler {
+    struct plateau_tally_entry *entry;
+    int is_over;
+};
 
 static int set_up(void **state)
 {
@@ -174,6 +180,43 @@ static void random_pages_are_harmless(void **state)
     }
 }
 
+/* A target that changes its page while we read it. */
+static void *scribble(void *argument)
+{
+    struct scribbler *scribbler = argument;
+    static const char first[] = {'a', '\n', '\0', 'b'};
+    for (unsigned i = 0;
+         !__atomic_load_n(&scribbler->is_over, __ATOMIC_RELAXED); i++) {
+        struct plateau_tally_entry *entry = scribbler->entry;
+        __atomic_store_n(&entry->name[0], first[i % 4], __ATOMIC_RELAXED);
+        __atomic_store_n(&entry->kind, i % 8, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void what_was_checked_is_what_is_kept(void **state)
+{
+    struct tally_page *page = *state;
+    struct scribbler scribbler = {
+        .entry = plateau_tally_counter(page->shared, "ayz", ""),
+    };
+    pthread_t thread;
+    int bad = 0;
+    assert_int_equal(pthread_create(&thread, NULL, scribble, &scribbler), 0);
+    for (int i = 0; i < 2000000; i++) {
+        if (tally_page_read(page, entries) == 1) {
+            bad += strcmp(entries[0].name, "ayz") != 0 &&
+                   strcmp(entries[0].name, "byz") != 0 &&
+                   strcmp(entries[0].name, "_yz") != 0;
+            bad += entries[0].kind < PLATEAU_TALLY_COUNTER ||
+                   entries[0].kind > PLATEAU_TALLY_PAIR;
+        }
+    }
+    __atomic_store_n(&scribbler.is_over, 1, __ATOMIC_RELAXED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(bad, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +236,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_target_cannot_change_the_size, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_was_checked_is_what_is_kept,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(random_pages_are_harmless, set_up,
                                         tear_down),
     };
