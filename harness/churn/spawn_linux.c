@@ -226,6 +226,9 @@ int spawn_process(const struct spawn_request *request,
     };
     if (request->open_files_limit != 0) {
         if (getrlimit(RLIMIT_NOFILE, &birth.open_files) < 0) {
+            if (ret_step != NULL) {
+                *ret_step = "getrlimit(RLIMIT_NOFILE)";
+            }
             return -errno;
         }
         birth.open_files.rlim_cur = request->open_files_limit;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,6 +175,24 @@ static void a_failed_chdir_is_named(void **state)
     release(&fixture);
 }
 
+static void a_descriptor_that_is_not_open_is_told(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const char *step = NULL;
+    prepare(&fixture, (const char *const[]){NULL});
+    fixture.fds[1].from = -1;
+    assert_int_equal(spawn_process(&fixture.request, &fixture.child, &step),
+                     -EBADF);
+    assert_non_null(strstr(step, "fcntl"));
+    fixture.fds[1].from = 900;
+    assert_int_equal(spawn_process(&fixture.request, &fixture.child, &step),
+                     -EBADF);
+    assert_string_equal(step, "dup2");
+    no_child_is_left();
+    release(&fixture);
+}
+
 static void a_child_has_the_descriptors_it_was_given_and_no_others(void **state)
 {
     (void)state;
@@ -264,6 +283,55 @@ static void the_limit_of_open_files_is_the_childs_alone(void **state)
     release(&fixture);
 }
 
+/* The middle process: a supervisor that is killed. Tells the number of its
+ * child, which tells that it runs. */
+static void be_in_the_middle(struct fixture *fixture, int out)
+{
+    char line[TEXT_SIZE];
+    if (spawn_process(&fixture->request, &fixture->child, NULL) != SPAWN_OK ||
+        read(fixture->pipe[0], line, sizeof line) <= 0 ||
+        write(out, &fixture->child.pid, sizeof fixture->child.pid) < 0) {
+        _exit(1);
+    }
+    for (;;) {
+        (void)pause();
+    }
+}
+
+static void a_child_dies_with_the_parent_that_is_killed(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    int64_t pid = 0;
+    int ends[2];
+    int status = 0;
+    prepare(&fixture,
+            (const char *const[]){"deaf", "log", "here", "forever", NULL});
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* orphans: ours */
+    pid_t middle = fork();
+    if (middle == 0) {
+        be_in_the_middle(&fixture, ends[1]);
+    }
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], &pid, sizeof pid), sizeof pid);
+    (void)close(ends[0]);
+    assert_int_equal(kill((pid_t)pid, 0), 0);
+    assert_int_equal(kill(middle, SIGKILL), 0);
+    assert_int_equal(waitpid(middle, NULL, 0), middle);
+    pid_t reaped = 0;
+    for (int i = 0; i < 2000 && reaped == 0; i++) {
+        (void)usleep(1000);
+        reaped = waitpid((pid_t)pid, &status, WNOHANG);
+    }
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+    assert_int_equal(reaped, pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    no_child_is_left();
+    release(&fixture);
+}
+
 static void no_descriptor_is_lost(void **state)
 {
     (void)state;
@@ -302,12 +370,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(signals_after_the_reaping_reach_nobody),
         cmocka_unit_test(a_failed_exec_comes_back_as_errno),
         cmocka_unit_test(a_failed_chdir_is_named),
+        cmocka_unit_test(a_descriptor_that_is_not_open_is_told),
         cmocka_unit_test(
             a_child_has_the_descriptors_it_was_given_and_no_others),
         cmocka_unit_test(sources_may_sit_where_targets_go),
         cmocka_unit_test(a_child_begins_with_default_signals),
         cmocka_unit_test(a_child_leads_its_own_group_which_can_be_killed),
         cmocka_unit_test(the_limit_of_open_files_is_the_childs_alone),
+        cmocka_unit_test(a_child_dies_with_the_parent_that_is_killed),
         cmocka_unit_test(no_descriptor_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
