@@ -53,6 +53,19 @@ static const char *line_start(const char *text, const char *end)
     return end;
 }
 
+/* It ends up in a sentence, and that on a terminal. */
+static char *copy_plain(char *text, size_t size, const char *line,
+                        size_t length)
+{
+    size_t i = 0;
+    for (; i < length && i + 1 < size; i++) {
+        unsigned char byte = (unsigned char)line[i];
+        text[i] = byte < ' ' || byte == 0x7f ? ' ' : line[i];
+    }
+    text[i] = '\0';
+    return text;
+}
+
 char *slot_log_last_line(int fd, char *text, size_t size)
 {
     char tail[TAIL_BYTES];
@@ -72,8 +85,7 @@ char *slot_log_last_line(int fd, char *text, size_t size)
         size_t length = (size_t)(end - start);
         if (length > 0 && (length < strlen(separator) ||
                            memcmp(start, separator, strlen(separator)) != 0)) {
-            (void)snprintf(text, size, "%.*s", (int)length, start);
-            return text;
+            return copy_plain(text, size, start, length);
         }
         end = start;
     }

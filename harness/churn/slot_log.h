@@ -27,7 +27,8 @@ void slot_log_begin(int fd, int64_t generation);
 void slot_log_trim(int fd);
 
 /* The last line that is not empty and not one of ours, cut to |size| with a
- * terminator; "" when there is none. Returns |text|. */
+ * terminator, control characters as blanks; "" when there is none. Returns
+ * |text|. */
 char *slot_log_last_line(int fd, char *text, size_t size);
 
 #endif

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,6 +90,51 @@ static void a_long_last_line_is_cut_to_the_room(void **state)
                         "0123456");
 }
 
+static void control_characters_of_the_last_line_are_blanks(void **state)
+{
+    char line[LINE_SIZE];
+    struct fixture *fixture = *state;
+    static const char text[] = "a\0b\t\x1b[2J\x07\x7f\xc3\xbc\r\n";
+    assert_int_equal(write(fixture->fd, text, sizeof text - 1),
+                     sizeof text - 1);
+    assert_string_equal(slot_log_last_line(fixture->fd, line, LINE_SIZE),
+                        "a b  [2J  \xc3\xbc ");
+}
+
+/* Only the end of the file is looked at. */
+static void of_a_line_without_end_the_end_is_told(void **state)
+{
+    static char text[3 * 4096];
+    char line[LINE_SIZE];
+    struct fixture *fixture = *state;
+    memset(text, 'x', sizeof text - 1);
+    put(fixture, text);
+    (void)slot_log_last_line(fixture->fd, line, LINE_SIZE);
+    assert_int_equal(strlen(line), LINE_SIZE - 1);
+    assert_int_equal(strspn(line, "x"), LINE_SIZE - 1);
+}
+
+static void generations_follow_each_other_in_one_file(void **state)
+{
+    char text[LINE_SIZE] = "";
+    struct fixture *fixture = *state;
+    slot_log_begin(fixture->fd, 1);
+    put(fixture, "one\n");
+    int again = slot_log_open(fixture->path);
+    assert_true(again >= 0);
+    slot_log_begin(again, 2);
+    (void)close(again);
+    assert_true(pread(fixture->fd, text, LINE_SIZE - 1, 0) > 0);
+    assert_string_equal(text, "--- generation 1\none\n--- generation 2\n");
+}
+
+static void a_log_that_cannot_be_opened_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(slot_log_open("/nowhere/at/all"), -ENOENT);
+    assert_int_equal(slot_log_open("/"), -EISDIR);
+}
+
 static void a_small_log_is_left_alone(void **state)
 {
     struct fixture *fixture = *state;
@@ -123,6 +169,13 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_last_line_is_cut_to_the_room,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            control_characters_of_the_last_line_are_blanks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(of_a_line_without_end_the_end_is_told,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            generations_follow_each_other_in_one_file, set_up, tear_down),
+        cmocka_unit_test(a_log_that_cannot_be_opened_is_told),
         cmocka_unit_test_setup_teardown(a_small_log_is_left_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_large_log_keeps_its_tail_and_goes_on,
