@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -120,6 +121,50 @@ static void descriptors_and_threads_are_counted(void **state)
         sample_of((const char *const[]){"ready", "forever", NULL});
     assert_int_equal(child.fds_count, 4);
     assert_int_equal(child.threads_count, 1);
+    probe_free(probe);
+}
+
+static void *wait_to_be_let_go(void *argument)
+{
+    char byte;
+    return read(*(int *)argument, &byte, 1) < 0 ? argument : NULL;
+}
+
+static void threads_come_and_go(void **state)
+{
+    (void)state;
+    enum { THREADS = 3 };
+    struct probe *probe = NULL;
+    struct probe_sample sample;
+    pthread_t threads[THREADS];
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(probe_new_self(&probe), PROBE_OK);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, wait_to_be_let_go, &ends[0]), 0);
+    }
+    assert_int_equal(probe_sample(probe, PROBE_DETAIL, &sample), PROBE_OK);
+    assert_int_equal(sample.threads_count, 1 + THREADS);
+    (void)close(ends[1]);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    (void)close(ends[0]);
+    probe_free(probe);
+}
+
+static void a_reading_that_fails_leaves_the_sample_alone(void **state)
+{
+    (void)state;
+    struct spawn_child child;
+    struct probe *probe = NULL;
+    struct probe_sample sample = {.rss_bytes = 42};
+    start_words((const char *const[]){"ready", "forever", NULL}, &child);
+    assert_int_equal(probe_new(child.pid, child.pidfd, &probe), PROBE_OK);
+    finish(&child);
+    assert_int_equal(probe_sample(probe, PROBE_DETAIL, &sample), PROBE_GONE);
+    assert_int_equal(sample.rss_bytes, 42);
     probe_free(probe);
 }
 
@@ -283,6 +328,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(memory_that_is_held_is_seen_to_a_few_pages),
         cmocka_unit_test(a_shallow_reading_has_the_rss_only),
         cmocka_unit_test(descriptors_and_threads_are_counted),
+        cmocka_unit_test(threads_come_and_go),
+        cmocka_unit_test(a_reading_that_fails_leaves_the_sample_alone),
         cmocka_unit_test(cpu_time_grows_with_work),
         cmocka_unit_test(memory_that_was_given_back_is_not_private),
         cmocka_unit_test(a_process_that_has_ended_is_gone),

@@ -30,6 +30,8 @@ struct kept_series {
     int64_t last_tick;
 };
 
+enum sink_call { SINK_NONE, SINK_SERIES, SINK_VALUE, SINK_TICK };
+
 /* A sink that keeps everything, and is as strict as the store: a series once,
  * one value of it a tick. */
 struct sink {
@@ -38,7 +40,8 @@ struct sink {
     struct sampler_tick ticks[TICKS_MAX];
     size_t ticks_count;
     size_t values_count;
-    int fails_at_tick; /* 0: never */
+    enum sink_call fails_in;
+    size_t fails_at; /* and from then on */
     int failures;
     int failure;
 };
@@ -51,6 +54,12 @@ struct fixture {
     int64_t start_ns;
     ev_timer end;
 };
+
+/* Whether the sink fails now, at its |fails_at|th call of that kind. */
+static int result_of(const struct sink *sink, enum sink_call call, size_t count)
+{
+    return sink->fails_in == call && count >= sink->fails_at ? -ENOSPC : 0;
+}
 
 static int keep_series(void *context, const struct sampler_series *series,
                        int64_t *ret_series_id)
@@ -73,7 +82,7 @@ static int keep_series(void *context, const struct sampler_series *series,
     (void)snprintf(kept->metric, sizeof kept->metric, "%s", series->metric);
     (void)snprintf(kept->unit, sizeof kept->unit, "%s", series->unit);
     *ret_series_id = (int64_t)sink->series_count;
-    return 0;
+    return result_of(sink, SINK_SERIES, sink->series_count);
 }
 
 static int keep_value(void *context, int64_t series_id, int64_t tick,
@@ -87,7 +96,7 @@ static int keep_value(void *context, int64_t series_id, int64_t tick,
     kept->last = value;
     kept->values_count++;
     sink->values_count++;
-    return 0;
+    return result_of(sink, SINK_VALUE, sink->values_count);
 }
 
 static int keep_tick(void *context, const struct sampler_tick *tick)
@@ -95,10 +104,7 @@ static int keep_tick(void *context, const struct sampler_tick *tick)
     struct sink *sink = context;
     assert_true(sink->ticks_count < TICKS_MAX);
     sink->ticks[sink->ticks_count++] = *tick;
-    return sink->fails_at_tick != 0 &&
-                   sink->ticks_count == (size_t)sink->fails_at_tick
-               ? -ENOSPC
-               : 0;
+    return result_of(sink, SINK_TICK, sink->ticks_count);
 }
 
 static void keep_failure(void *context, int error)
@@ -234,6 +240,21 @@ static void samples_stand_on_the_grid(void **state)
     assert_in_range(counts.samples + counts.gaps, places, places + 2);
 }
 
+static void a_sample_bears_the_events_up_to_then(void **state)
+{
+    struct fixture *fixture = *state;
+    sampler_start(fixture->sampler);
+    sampler_events_set(fixture->sampler, 1);
+    run_for(fixture, 0.2);
+    size_t first = fixture->sink.ticks_count;
+    sampler_events_set(fixture->sampler, 8);
+    run_for(fixture, 0.2);
+    assert_in_range(first, 1, fixture->sink.ticks_count - 1);
+    for (size_t i = 0; i < fixture->sink.ticks_count; i++) {
+        assert_int_equal(fixture->sink.ticks[i].events, i < first ? 1 : 8);
+    }
+}
+
 static void what_came_too_late_is_a_gap(void **state)
 {
     struct fixture *fixture = *state;
@@ -244,6 +265,8 @@ static void what_came_too_late_is_a_gap(void **state)
     run_for(fixture, 0.05);
     sampler_counts(fixture->sampler, &counts);
     assert_true(counts.gaps >= 7);
+    assert_int_equal(counts.samples, fixture->sink.ticks_count);
+    assert_in_range(counts.late_max_ns, 0, STEP_MS * 1000000 / 2);
     for (size_t i = 0; i < fixture->sink.ticks_count; i++) {
         const struct sampler_tick *tick = &fixture->sink.ticks[i];
         assert_true(tick->t_ns - tick->tick * STEP_MS * 1000000 <=
@@ -373,12 +396,57 @@ static void of_two_entries_with_one_metric_the_first_counts(void **state)
 static void a_sink_that_fails_stops_it_and_is_told_once(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->sink.fails_at_tick = 3;
+    struct sink *sink = &fixture->sink;
+    sink->fails_in = SINK_TICK;
+    sink->fails_at = 3;
     sampler_start(fixture->sampler);
     run_for(fixture, 0.2);
-    assert_int_equal(fixture->sink.ticks_count, 3);
-    assert_int_equal(fixture->sink.failures, 1);
-    assert_int_equal(fixture->sink.failure, -ENOSPC);
+    assert_int_equal(sink->ticks_count, 3);
+    assert_int_equal(sink->failures, 1);
+    assert_int_equal(sink->failure, -ENOSPC);
+}
+
+/* After a failure the sink is left alone, within the same sample as well. */
+static void a_sink_that_fails_in_a_value_sees_nothing_more(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink *sink = &fixture->sink;
+    sink->fails_in = SINK_VALUE;
+    sink->fails_at = 2;
+    struct spawn_child child = live_in(fixture, 0);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.2);
+    end_life(&child);
+    assert_int_equal(sink->values_count, 2);
+    assert_in_range(sink->ticks_count, 0, 1);
+    assert_int_equal(sink->failures, 1);
+}
+
+static void a_sink_that_fails_in_a_series_sees_nothing_more(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink *sink = &fixture->sink;
+    sink->fails_in = SINK_SERIES;
+    sink->fails_at = 1;
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.2);
+    assert_int_equal(sink->series_count, 1);
+    assert_int_equal(sink->values_count, 0);
+    assert_int_equal(sink->ticks_count, 0);
+    assert_int_equal(sink->failures, 1);
+}
+
+static void a_stop_may_come_twice_and_ends_the_samples(void **state)
+{
+    struct fixture *fixture = *state;
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.2);
+    sampler_stop(fixture->sampler);
+    sampler_stop(fixture->sampler);
+    size_t before = fixture->sink.ticks_count;
+    run_for(fixture, 0.05);
+    assert_true(before > 0);
+    assert_int_equal(fixture->sink.ticks_count, before);
 }
 
 int main(void)
@@ -386,6 +454,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(samples_stand_on_the_grid, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_sample_bears_the_events_up_to_then,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_came_too_late_is_a_gap, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
@@ -401,6 +471,12 @@ int main(void)
             of_two_entries_with_one_metric_the_first_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_sink_that_fails_stops_it_and_is_told_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_sink_that_fails_in_a_value_sees_nothing_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_sink_that_fails_in_a_series_sees_nothing_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_stop_may_come_twice_and_ends_the_samples, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
