@@ -536,6 +536,20 @@ static void a_wrong_readiness_line_is_quoted(void **state)
     }
 }
 
+static void a_readiness_line_that_does_not_end_is_refused(void **state)
+{
+    (void)state;
+    static char line[SUPERVISOR_READY_LINE_MAX + 1];
+    const char *const words[] = {"say", line, "forever", NULL};
+    struct soak *soak = new_soak();
+    memset(line, 'x', sizeof line - 1);
+    memcpy(line, "ready ", 6);
+    (void)add_role(soak, "observer", ROLE_OBSERVER, 1, words);
+    assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
+    sentence_has(soak, "it should write \"ready CONTACT\"");
+    free_soak(soak);
+}
+
 static void a_readiness_line_may_come_in_pieces(void **state)
 {
     (void)state;
@@ -759,6 +773,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_observer_that_dies_ends_the_run),
         cmocka_unit_test(an_observer_that_is_killed_names_the_signal),
         cmocka_unit_test(a_wrong_readiness_line_is_quoted),
+        cmocka_unit_test(a_readiness_line_that_does_not_end_is_refused),
         cmocka_unit_test(a_readiness_line_may_come_in_pieces),
         cmocka_unit_test(a_churner_that_crashes_now_and_then_is_counted),
         cmocka_unit_test(a_churner_that_only_crashes_ends_the_run),

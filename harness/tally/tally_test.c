@@ -219,6 +219,19 @@ static void counting_stays_safe_when_the_page_is_full(void **state)
     (void)close(fd);
 }
 
+static void counting_stays_safe_when_private_memory_is_full(void **state)
+{
+    (void)state;
+    struct plateau_tally *tally = plateau_tally_private();
+    for (uint32_t i = 0; i < 2 * PLATEAU_TALLY_PRIVATE_CAPACITY; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "p%u", i);
+        plateau_tally_add(plateau_tally_counter(tally, name, ""), 1);
+    }
+    assert_int_equal(tally->count, PLATEAU_TALLY_PRIVATE_CAPACITY);
+    assert_ptr_equal(plateau_tally_private(), tally);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_name_is_declared_once),
         cmocka_unit_test(a_long_name_is_cut_and_found_again),
         cmocka_unit_test(counting_stays_safe_when_the_page_is_full),
+        cmocka_unit_test(counting_stays_safe_when_private_memory_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
