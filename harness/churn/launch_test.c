@@ -334,12 +334,12 @@ static void the_environment_is_ours_with_the_roles_on_top(void **state)
     static const char *const settings[] = {
         "LAUNCH_TEST_A=of the role, {id}", "LAUNCH_TEST_NEW=x=y",
         "LAUNCH_TEST_NEW=later", "LAUNCH_TEST_EMPTY=", NULL};
-    assert_int_equal(setenv("LAUNCH_TEST_A", "ours", 1), 0);
     assert_int_equal(setenv("LAUNCH_TEST_AB", "kept", 1), 0);
+    assert_int_equal(setenv("LAUNCH_TEST_A", "ours", 1), 0);
     assert_int_equal(
         make(fixture, (const char *const[]){"daemon", NULL}, settings), 0);
     is_set_once(&fixture->launch, "LAUNCH_TEST_A", "of the role, client-3");
-    is_set_once(&fixture->launch, "LAUNCH_TEST_AB", "kept");
+    is_set_once(&fixture->launch, "LAUNCH_TEST_AB", "kept"); /* stands first */
     is_set_once(&fixture->launch, "LAUNCH_TEST_NEW", "later");
     is_set_once(&fixture->launch, "LAUNCH_TEST_EMPTY", "");
     is_set_once(&fixture->launch, "PATH", fixture->folder);
