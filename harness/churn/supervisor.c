@@ -513,11 +513,13 @@ static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
     slot->process.pidfd = -1;
     supervisor->counts.live--;
     supervisor->counts.ready -= before == SLOT_READY;
-    tell_process(slot, SUPERVISOR_ENDED);
-    if (before == SLOT_DYING) {
-        start_slot(slot);
-    } else if (before != SLOT_STOPPING) {
-        end_unexpectedly(slot);
+    tell_process(slot, SUPERVISOR_ENDED); /* who may have stopped the run */
+    if (supervisor->phase < SUPERVISOR_STOPPING) {
+        if (before == SLOT_DYING) {
+            start_slot(slot);
+        } else {
+            end_unexpectedly(slot);
+        }
     }
     finish_if_empty(supervisor);
 }

@@ -59,6 +59,7 @@ struct soak {
     bool stops_at_phase;
     enum supervisor_phase stop_phase;
     bool stops_twice;
+    bool stops_at_end_of_life; /* when told that a churner has ended */
 };
 
 static void on_phase(void *context, enum supervisor_phase phase, int64_t now_ns)
@@ -92,6 +93,10 @@ static void on_process(void *context, enum supervisor_change change,
     }
     soak->lives[index] = *process;
     soak->lives[index].contact = NULL; /* lent for the call only */
+    if (change == SUPERVISOR_ENDED && soak->stops_at_end_of_life) {
+        soak->stops_at_end_of_life = false;
+        supervisor_stop(soak->supervisor, "the test said so");
+    }
 }
 
 static void on_event(void *context, const struct supervisor_event *event)
@@ -653,6 +658,35 @@ static void a_stop_ends_every_phase_cleanly(void **state)
     }
 }
 
+/* From the callback: nobody is born, or comes back, after the stop. */
+static void a_stop_when_told_of_an_end_starts_nobody(void **state)
+{
+    (void)state;
+    static const char *const crashes[] = {"ready", "sleep", "20", NULL};
+    static const struct {
+        const char *const *words;
+        double rate_per_s;
+        uint32_t count;
+    } cases[] = {
+        {lives_on, 100, 1}, /* killed by churn, the last that lives */
+        {lives_on, 100, 4}, /* killed by churn, others live */
+        {crashes, 0, 1},    /* ended by itself */
+        {crashes, 0, 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct soak *soak = new_soak();
+        (void)add_role(soak, "churner", ROLE_CHURNER, cases[i].count,
+                       cases[i].words);
+        soak->scenario.rate_per_s = cases[i].rate_per_s;
+        soak->scenario.duration_s = 20;
+        soak->stops_at_end_of_life = true;
+        assert_int_equal(run_soak(soak), SUPERVISOR_INTERRUPTED);
+        assert_int_equal(supervisor_phase(soak->supervisor), SUPERVISOR_DONE);
+        assert_int_equal(soak->lives_count, cases[i].count);
+        free_soak(soak);
+    }
+}
+
 static void a_second_stop_does_not_wait(void **state)
 {
     (void)state;
@@ -781,6 +815,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(
             a_target_that_ignores_sigterm_is_killed_after_its_grace),
         cmocka_unit_test(a_stop_ends_every_phase_cleanly),
+        cmocka_unit_test(a_stop_when_told_of_an_end_starts_nobody),
         cmocka_unit_test(a_second_stop_does_not_wait),
         cmocka_unit_test(freeing_in_full_churn_leaves_nobody),
         cmocka_unit_test(all_die_with_a_supervisor_that_is_killed),
