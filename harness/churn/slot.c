@@ -234,7 +234,14 @@ enum slot_line slot_read_line(struct slot *slot)
     if (end != NULL) {
         *end = '\0';
     }
-    return end != NULL && take_line(slot) ? SLOT_LINE_READY : SLOT_LINE_WRONG;
+    if (end != NULL && take_line(slot)) {
+        return SLOT_LINE_READY;
+    }
+    /* It will be quoted: nothing in it may move a terminal's cursor. */
+    for (char *at = slot->line; *at != '\0'; at++) {
+        *at = *at >= ' ' && *at <= '~' ? *at : '?';
+    }
+    return SLOT_LINE_WRONG;
 }
 
 void slot_stop_reading(struct slot *slot)
