@@ -205,11 +205,17 @@ int store_write_run(struct store *store, sqlite3_stmt *statement,
                     const char *doing)
 {
     int r = 0;
+    bool was_in_batch = !sqlite3_get_autocommit(store->db);
     if (sqlite3_step(statement) != SQLITE_DONE) {
         r = store_fail(store, doing);
     }
     (void)sqlite3_reset(statement);
-    if (loses_batch(r)) {
+    /* SQLite rolls back by itself after some failures, whatever errno was
+     * behind them (sqlite.org/lang_transaction.html, 2.1). Writing on would
+     * leave a batch with a hole. */
+    bool is_rolled_back =
+        r != 0 && was_in_batch && sqlite3_get_autocommit(store->db);
+    if (loses_batch(r) || is_rolled_back) {
         store_lose_batch(store, r);
     }
     return r;
@@ -226,7 +232,13 @@ int store_commit(struct store *store)
     }
     sqlite3_stmt *commit = NULL;
     r = store_statement(store, STORE_SQL_COMMIT, &commit);
-    return r == 0 ? store_write_run(store, commit, "cannot commit") : r;
+    if (r == 0) {
+        r = store_write_run(store, commit, "cannot commit");
+    }
+    if (r != 0 && r != -EBUSY && store->broken == 0) {
+        store_lose_batch(store, r);
+    }
+    return r;
 }
 
 void store_close(struct store *store)

@@ -46,8 +46,9 @@ const struct err *store_err(const struct store *store);
 /* Makes what was written durable and visible to others; 0 if there was
  * nothing. -EBUSY: nothing is lost, call again. A batch is whole or missing:
  * when a write loses what was pending (-ENOSPC, -EFBIG, -EIO, -EILSEQ,
- * -ENOMEM; here any error but -EBUSY), all of the batch is given up, every
- * later write gives the same error, and earlier batches stay readable. */
+ * -ENOMEM, or any with which SQLite rolled back; here any error but -EBUSY),
+ * all of the batch is given up, every later write gives the same error, and
+ * earlier batches stay readable. */
 int store_commit(struct store *store);
 
 /* --- facts about the run: seed, scenario, versions, machine ------------- */

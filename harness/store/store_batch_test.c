@@ -42,6 +42,55 @@ static void loses_only_the_batch_in_which_a_sample_came_twice(void **state)
     store_close(store);
 }
 
+/* SQLite turns the COMMIT into a ROLLBACK when this is not 0. */
+static int refuse_commit(void *unused)
+{
+    (void)unused;
+    return 1;
+}
+
+static void gives_up_the_batch_whatever_the_commit_failed_of(void **state)
+{
+    struct store *store = place_create(*state);
+    assert_int_equal(place_add_ticks(store, 0, 10), 0);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(place_add_ticks(store, 10, 20), 0);
+    (void)sqlite3_commit_hook(store->db, refuse_commit, NULL);
+    int r = store_commit(store);
+    assert_true(r < 0 && r != -EBUSY);
+    (void)sqlite3_commit_hook(store->db, NULL, NULL);
+    assert_int_equal(store_meta_set(store, "end", "late"), r);
+    assert_int_equal(store_commit(store), r);
+    place_expect_points(store, 10);
+    store_close(store);
+    store = place_reopen(*state);
+    place_expect_points(store, 10);
+    store_close(store);
+}
+
+static void gives_up_the_batch_that_was_rolled_back_under_it(void **state)
+{
+    const struct store_event event = {.seq = 1};
+    struct store *store = place_create(*state);
+    assert_int_equal(place_add_ticks(store, 0, 10), 0);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(
+        sqlite3_exec(store->db,
+                     "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.event"
+                     " BEGIN SELECT RAISE(ROLLBACK, 'refused'); END",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(place_add_ticks(store, 10, 20), 0);
+    int r = store_event_add(store, &event);
+    assert_true(r < 0);
+    assert_int_equal(store_meta_set(store, "end", "late"), r);
+    assert_int_equal(store_commit(store), r);
+    store_close(store);
+    store = place_reopen(*state);
+    place_expect_points(store, 10);
+    store_close(store);
+}
+
 static void keeps_what_waits_while_another_writes(void **state)
 {
     struct store *store = place_create(*state);
@@ -151,6 +200,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PLACED(loses_only_the_batch_in_which_a_sample_came_twice),
+        PLACED(gives_up_the_batch_whatever_the_commit_failed_of),
+        PLACED(gives_up_the_batch_that_was_rolled_back_under_it),
         PLACED(keeps_what_waits_while_another_writes),
         PLACED(writes_more_samples_than_may_wait),
         PLACED(says_why_a_commit_failed),
