@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "store/store_handle.h"
 #include "store/store_place.h"
 
 enum {
@@ -116,6 +117,24 @@ static void replaces_a_process_and_counts_events(void **state)
     int64_t events = 0;
     assert_int_equal(store_event_count(store, &events), 0);
     assert_int_equal(events, 1);
+    store_close(store);
+}
+
+/* What a person asks in SQL, as schema.md has it. */
+static void says_null_for_what_did_not_happen_to_a_process(void **state)
+{
+    static const char *const QUESTION =
+        "SELECT count(*) FROM process WHERE ready_ns IS NULL"
+        " AND ended_ns IS NULL AND exit_code IS NULL AND signal IS NULL";
+    const struct store_process alive = {1, 0, 1, 4711, 10, -1, -1, -1, 0};
+    struct store *store = place_create(*state);
+    assert_int_equal(store_process_put(store, &alive), 0);
+    sqlite3_stmt *ask = NULL;
+    assert_int_equal(sqlite3_prepare_v2(store->db, QUESTION, -1, &ask, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(ask), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(ask, 0), 1);
+    assert_int_equal(sqlite3_finalize(ask), SQLITE_OK);
     store_close(store);
 }
 
@@ -324,6 +343,7 @@ int main(void)
         PLACED(gives_back_facts),
         PLACED(gives_back_slots),
         PLACED(replaces_a_process_and_counts_events),
+        PLACED(says_null_for_what_did_not_happen_to_a_process),
         PLACED(gives_back_series),
         PLACED(keeps_every_bit_of_a_value),
         PLACED(gives_points_of_a_span_with_both_ends),
