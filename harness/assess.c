@@ -242,22 +242,31 @@ static int fill_ready(struct store *store, const struct run_facts *facts,
     return ready_ms != NULL ? 0 : -ENOMEM;
 }
 
-/* The last value of a metric before the end of churn; NaN when there is
- * none. */
+/* The last value of a metric before the end of churn; NaN when there is none.
+ * It is nearly always within the last second: the whole is read only if not. */
 static double last_value(struct store *store, const struct run_facts *facts,
                          int64_t slot_id, const char *metric)
 {
+    const int64_t from_ns[] = {facts->churn_end_ns - INT64_C(1000000000),
+                               facts->churn_begin_ns};
     struct store_series series;
-    struct store_point *points = NULL;
-    size_t count = 0;
     double value = NAN;
-    if (store_find_series(store, slot_id, metric, &series) == 0 &&
-        store_points(store, series.id, facts->churn_begin_ns,
-                     facts->churn_end_ns, &points, &count) == 0 &&
-        count > 0) {
-        value = points[count - 1].value;
+    if (store_find_series(store, slot_id, metric, &series) != 0) {
+        return value;
     }
-    free(points);
+    for (size_t i = 0; i < 2 && isnan(value); i++) {
+        struct store_point *points = NULL;
+        size_t count = 0;
+        int64_t from = from_ns[i] > facts->churn_begin_ns
+                           ? from_ns[i]
+                           : facts->churn_begin_ns;
+        if (store_points(store, series.id, from, facts->churn_end_ns, &points,
+                         &count) == 0 &&
+            count > 0) {
+            value = points[count - 1].value;
+        }
+        free(points);
+    }
     return value;
 }
 

@@ -23,6 +23,9 @@ int command_exit_code(int error);
  * there as summary.txt. Returns the exit code. */
 int command_judge(const char *folder);
 
+/* The same for a store that may be called otherwise. */
+int command_judge_store(const char *path, const char *folder);
+
 /* Where the programs and files that come with plateau are, found from the
  * place of the running program: absolute. 0 or -ENOENT. */
 int command_meshnode(char ret_path[HOST_PATH_MAX]);

@@ -1,11 +1,9 @@
 /* plateau: does a network program's memory plateau under churn, or climb? */
 #include "command.h"
 #include "exit_code.h"
-#include "host.h"
 #include "plateau_version.h"
 #include "scenario/scenario.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,31 +34,6 @@ static void print_help(void)
         "64 bad usage or scenario, 65 unreadable data, 70 our own fault, 74 "
         "input/output.\n",
         "reference", "--version");
-}
-
-/* In the build folder, or as installed. */
-static int find_file(const char *const *candidates, char *ret_path)
-{
-    for (; *candidates != NULL; candidates++) {
-        if (host_beside_program(*candidates, ret_path) == 0) {
-            return 0;
-        }
-    }
-    return -ENOENT;
-}
-
-int command_meshnode(char ret_path[HOST_PATH_MAX])
-{
-    static const char *const candidates[] = {"../node/meshnode", "meshnode",
-                                             NULL};
-    return find_file(candidates, ret_path);
-}
-
-int command_reports(char ret_path[HOST_PATH_MAX])
-{
-    static const char *const candidates[] = {"../../reports",
-                                             "../share/plateau/reports", NULL};
-    return find_file(candidates, ret_path);
 }
 
 int main(int argc, char **argv)

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Zeroes and the first three fields are a progress. */
+/* Made by progress_init(). */
 struct progress {
     bool is_quiet;
     bool is_terminal;

@@ -119,14 +119,10 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
     }
     (void)store_event_count(store, &facts.events);
     facts.respawns = number(store, "churn.respawns", facts.events);
-    facts.crashes = number(store, "churn.crashes", 0);
-    facts.late = number(store, "churn.late", 0);
-    facts.skipped = number(store, "churn.skipped", 0);
     /* A run that was cut off did not write down what its schedule drew. */
     facts.due = (double)number(
         store, "churn.due",
         (int64_t)(facts.scenario->rate_per_s * run_facts_churn_s(&facts)));
-    facts.gaps = number(store, "sample.gaps", 0);
     int64_t cpu_ns = number(store, "supervisor.cpu_churn_ns", -1);
     double churn_s = run_facts_churn_s(&facts);
     facts.own_cpu_share =

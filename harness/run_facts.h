@@ -30,9 +30,8 @@ struct run_facts {
     char sentence[512];     /* how it ended, in words; "" when completed */
     int64_t churn_begin_ns; /* -1: churn never began */
     int64_t churn_end_ns;   /* not before |churn_begin_ns| */
-    int64_t events, respawns, crashes, late, skipped;
+    int64_t events, respawns;
     double due; /* kills that the schedule asked for while churn went on */
-    int64_t gaps;
     double own_cpu_share; /* of one core while churn went on; NaN: not known */
 };
 

@@ -16,8 +16,6 @@
 /* sysexits.h */
 enum { EXIT_BAD_USAGE = 64, EXIT_NO_SERVICE = 69, EXIT_OWN_FAULT = 70 };
 
-enum option_kind { OPTION_NUMBER, OPTION_OTHER };
-
 enum option_key {
     KEY_LISTEN = 256,
     KEY_PEERS,

@@ -10,6 +10,7 @@
  * side until housekeeping ends the one dialled by the larger id. */
 #include "node.h"
 
+#include "clock.h"
 #include "connloop.h"
 #include "contact.h"
 #include "heap_jemalloc.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FAILED_DIALS_MAX = 16 /* more in one turn are found by time-out */ };
@@ -73,13 +73,6 @@ struct node {
     struct node_tally tally;
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* --- the lists of connection loops --------------------------------------- */
 
 static void list_add(struct connloop **list, struct connloop *loop)
@@ -111,7 +104,7 @@ static void leave(struct node *node, struct connloop *loop)
     if (connloop_is_open(loop)) {
         list_remove(&node->open, loop);
         list_add(&node->closing, loop);
-        connloop_leave(loop, now_ns());
+        connloop_leave(loop, clock_now_ns());
     }
 }
 
@@ -159,7 +152,7 @@ static void send_to(void *context, const struct peer_contact *to,
         }
         list_add(&node->open, loop);
     }
-    connloop_touch(loop, now_ns());
+    connloop_touch(loop, clock_now_ns());
     (void)connloop_send(loop, message);
 }
 
@@ -204,7 +197,7 @@ static void on_neighbor_down(void *context, const struct peer_contact *peer,
 {
     struct node *node = context;
     (void)why;
-    plumtree_neighbor_down(&node->plumtree, &peer->id, now_ns());
+    plumtree_neighbor_down(&node->plumtree, &peer->id, clock_now_ns());
 }
 
 static const struct hyparview_ops hyparview_ops = {
@@ -221,7 +214,7 @@ static void send_to_neighbor(void *context, const struct peer_id *to,
     struct peer_contact contact = {.id = *to};
     struct connloop *loop = find_open(node, &contact, NULL);
     if (loop != NULL) {
-        connloop_touch(loop, now_ns());
+        connloop_touch(loop, clock_now_ns());
         (void)connloop_send(loop, message);
     }
 }
@@ -249,9 +242,9 @@ static void on_introduced(void *user, struct connloop *loop)
 {
     struct node *node = user;
     const struct peer_contact *peer = connloop_peer(loop);
-    connloop_touch(loop, now_ns());
+    connloop_touch(loop, clock_now_ns());
     if (peer_id_equal(&peer->id, &node_self(node)->id)) {
-        hyparview_peer_failed(&node->hyparview, peer, now_ns());
+        hyparview_peer_failed(&node->hyparview, peer, clock_now_ns());
         leave(node, loop);
     }
 }
@@ -261,7 +254,7 @@ static void on_message(void *user, struct connloop *loop,
 {
     struct node *node = user;
     const struct peer_contact *peer = connloop_peer(loop);
-    int64_t now = now_ns();
+    int64_t now = clock_now_ns();
     connloop_touch(loop, now);
     if (wire_protocol_of(message->type) == WIRE_PROTOCOL_HYPARVIEW) {
         (void)hyparview_receive(&node->hyparview, peer, message, now);
@@ -276,7 +269,7 @@ static void on_peer_closed(void *user, struct connloop *loop)
     struct node *node = user;
     const struct peer_contact *peer = connloop_peer(loop);
     if (connloop_is_open(loop) && find_open(node, peer, loop) == NULL) {
-        hyparview_peer_closed(&node->hyparview, peer, now_ns());
+        hyparview_peer_closed(&node->hyparview, peer, clock_now_ns());
     }
     leave(node, loop);
 }
@@ -287,7 +280,7 @@ static void on_failed(void *user, struct connloop *loop)
     const struct peer_contact *peer = connloop_peer(loop);
     if (connloop_is_open(loop) && find_open(node, peer, loop) == NULL) {
         plateau_tally_add(node->tally.peers_failed, 1);
-        hyparview_peer_failed(&node->hyparview, peer, now_ns());
+        hyparview_peer_failed(&node->hyparview, peer, clock_now_ns());
     }
     leave(node, loop);
 }
@@ -326,8 +319,8 @@ static void on_protocol_timer(struct ev_loop *ev, ev_timer *timer, int revents)
     struct node *node = timer->data;
     (void)ev;
     (void)revents;
-    hyparview_tick(&node->hyparview, now_ns());
-    plumtree_tick(&node->plumtree, now_ns());
+    hyparview_tick(&node->hyparview, clock_now_ns());
+    plumtree_tick(&node->plumtree, clock_now_ns());
 }
 
 /* Before the loop sleeps: report dials that could not begin, and set the
@@ -341,7 +334,7 @@ static void on_before_sleep(struct ev_loop *ev, ev_prepare *watcher,
     while (node->failed_dials_count > 0) {
         struct peer_contact contact =
             node->failed_dials[--node->failed_dials_count];
-        hyparview_peer_failed(&node->hyparview, &contact, now_ns());
+        hyparview_peer_failed(&node->hyparview, &contact, clock_now_ns());
     }
     int64_t membership = hyparview_next_deadline_ns(&node->hyparview);
     int64_t broadcast = plumtree_next_deadline_ns(&node->plumtree);
@@ -350,7 +343,7 @@ static void on_before_sleep(struct ev_loop *ev, ev_prepare *watcher,
         ev_timer_stop(node->loop, &node->protocol_timer);
         return;
     }
-    int64_t wait = next - now_ns();
+    int64_t wait = next - clock_now_ns();
     arm(node, &node->protocol_timer, wait > 0 ? (double)wait / 1e9 : 0.);
 }
 
@@ -359,17 +352,19 @@ static bool is_surplus(const struct node *node, const struct connloop *loop)
 {
     const struct peer_contact *peer = connloop_peer(loop);
     bool is_mine_smaller = peer_id_compare(&node_self(node)->id, &peer->id) < 0;
-    return connloop_is_established(loop) &&
-           connloop_is_dialled(loop) != is_mine_smaller &&
-           find_open(node, peer, loop) != NULL &&
-           connloop_is_established(find_open(node, peer, loop));
+    if (!connloop_is_established(loop) ||
+        connloop_is_dialled(loop) == is_mine_smaller) {
+        return false;
+    }
+    const struct connloop *twin = find_open(node, peer, loop);
+    return twin != NULL && connloop_is_established(twin);
 }
 
 static void on_housekeeping(struct ev_loop *ev, ev_timer *timer, int revents)
 {
     struct node *node = timer->data;
     struct connloop *next;
-    int64_t now = now_ns();
+    int64_t now = clock_now_ns();
     (void)ev;
     (void)revents;
     for (struct connloop *loop = node->open; loop != NULL; loop = next) {
@@ -393,7 +388,7 @@ static void publish(struct ev_loop *ev, ev_timer *timer, int revents)
 {
     struct node *node = timer->data;
     uint8_t payload[WIRE_PAYLOAD_MAX] = {0};
-    int64_t now = now_ns();
+    int64_t now = clock_now_ns();
     (void)ev;
     (void)revents;
     node->published_count++;
@@ -556,7 +551,7 @@ int node_new(struct ev_loop *loop, const struct node_config *config,
     start_timers(node);
     if (config->contacts_count > 0) {
         hyparview_join(&node->hyparview, config->contacts,
-                       config->contacts_count, now_ns());
+                       config->contacts_count, clock_now_ns());
     } else {
         report_ready(node);
     }
@@ -571,7 +566,7 @@ void node_leave(struct node *node)
     }
     node->is_leaving = true;
     ev_timer_stop(node->loop, &node->publish_timer);
-    hyparview_leave(&node->hyparview, now_ns());
+    hyparview_leave(&node->hyparview, clock_now_ns());
     while (node->open != NULL) {
         leave(node, node->open);
     }

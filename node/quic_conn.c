@@ -14,10 +14,11 @@
  * buffer, mark and report upwards. */
 #include "quic_conn.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <uthash.h>
 
@@ -38,11 +39,9 @@ struct cid_entry {
     ngtcp2_cid cid;
 };
 
-ngtcp2_tstamp quic_now_ns(void)
+static ngtcp2_tstamp quic_now_ns(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NGTCP2_SECONDS + (uint64_t)now.tv_nsec;
+    return (ngtcp2_tstamp)clock_now_ns();
 }
 
 void quic_conn_mark_dirty(struct transport_conn *conn)
@@ -475,9 +474,6 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 static struct transport_conn *make_conn(struct transport *transport,
                                         const struct peer_contact *peer)
 {
-    if (transport->counts.connections >= TRANSPORT_CONNECTIONS_MAX) {
-        return NULL;
-    }
     struct transport_conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL) {
         return NULL;

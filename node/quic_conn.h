@@ -64,9 +64,6 @@ struct transport {
     uint8_t reset_secret[QUIC_RESET_SECRET_SIZE];
 };
 
-/* The monotonic clock, as ngtcp2 counts it. */
-ngtcp2_tstamp quic_now_ns(void);
-
 /* Makes the path that a datagram of |addr| takes; |remote| is its storage. */
 ngtcp2_path quic_path(const struct transport *transport,
                       struct sockaddr_storage *remote,
@@ -77,8 +74,8 @@ struct transport_conn *quic_conn_find(struct transport *transport,
                                       const uint8_t *cid, size_t size);
 
 /* Makes a connection and its first turn: a client's to |contact|, or a
- * server's for the Initial with |header| from |peer|. NULL when there are too
- * many, or no memory. */
+ * server's for the Initial with |header| from |peer|. NULL when there is no
+ * memory. The bounds of transport.h are the caller's to keep. */
 struct transport_conn *quic_conn_dial(struct transport *transport,
                                       const struct peer_contact *contact);
 struct transport_conn *quic_conn_accept(struct transport *transport,

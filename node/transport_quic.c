@@ -89,6 +89,7 @@ static void feed(struct transport *transport,
     }
     ngtcp2_pkt_hd header;
     if (conn == NULL &&
+        transport->counts.connections < TRANSPORT_CONNECTIONS_MAX &&
         transport->counts.handshakes < TRANSPORT_HANDSHAKES_MAX &&
         ngtcp2_accept(&header, datagram->data, datagram->size) == 0) {
         conn = quic_conn_accept(transport, &header, &datagram->peer);

@@ -38,7 +38,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -70,10 +69,7 @@ struct supervisor {
 
 static int64_t now_ns(const struct supervisor *supervisor)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
-           supervisor->config.start_ns;
+    return host_now_ns() - supervisor->config.start_ns;
 }
 
 static void arm(struct supervisor *supervisor, ev_timer *timer, double after_s)
@@ -237,16 +233,6 @@ static struct slot *ready_churner(struct supervisor *supervisor, uint32_t index)
     return NULL;
 }
 
-static uint32_t count_ready_churners(const struct supervisor *supervisor)
-{
-    uint32_t count = 0;
-    for (uint32_t i = supervisor->observers_count; i < supervisor->counts.slots;
-         i++) {
-        count += supervisor->slots[i].state == SLOT_READY;
-    }
-    return count;
-}
-
 static void kill_slot(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
@@ -278,8 +264,10 @@ static void make_kills(struct supervisor *supervisor)
         return;
     }
     schedule_advance(&supervisor->schedule, now_ns(supervisor));
+    /* While churn goes on every observer is ready: the rest are churners. */
     while (schedule_take(&supervisor->schedule,
-                         count_ready_churners(supervisor), &index)) {
+                         supervisor->counts.ready - supervisor->observers_count,
+                         &index)) {
         kill_slot(ready_churner(supervisor, index));
     }
     supervisor->counts.skipped = (int64_t)supervisor->schedule.skipped;

@@ -18,7 +18,7 @@
  *
  * Every child dies with this process, however it dies. A process finds:
  * stdin empty, stdout and stderr in RUN/logs/ROLE-ORDINAL.log (bounded: cut to
- * its last SUPERVISOR_LOG_KEEP_BYTES when it passes SUPERVISOR_LOG_MAX_BYTES;
+ * its last SLOT_LOG_KEEP_BYTES when it passes SLOT_LOG_MAX_BYTES;
  * looked at once a second and at each respawn), {ready_fd} = 3 on which it
  * writes "ready CONTACT\n" or "ready\n", its tally page at descriptor 4, said
  * by PLATEAU_TALLY=fd:4.
@@ -44,8 +44,6 @@ enum {
     SUPERVISOR_STARTING_MAX = 8,
     SUPERVISOR_CRASHES_MAX = 5,
     SUPERVISOR_READY_LINE_MAX = 512, /* bytes, the newline included */
-    SUPERVISOR_LOG_MAX_BYTES = 1 << 20,
-    SUPERVISOR_LOG_KEEP_BYTES = 64 << 10,
 };
 
 struct ev_loop;

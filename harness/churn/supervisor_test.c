@@ -17,6 +17,8 @@
 #include <cmocka.h>
 
 #include "churn/supervisor.h"
+
+#include "churn/slot_log.h"
 #include "host.h"
 
 enum {
@@ -780,7 +782,7 @@ static void a_flood_is_cut_from_the_log(void **state)
     assert_int_equal(run_soak(soak), SUPERVISOR_COMPLETED);
     (void)snprintf(path, sizeof path, "%s/logs/observer-0.log", soak->folder);
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_size, SUPERVISOR_LOG_KEEP_BYTES);
+    assert_int_equal(st.st_size, SLOT_LOG_KEEP_BYTES);
     free_soak(soak);
 }
 

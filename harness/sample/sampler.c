@@ -5,6 +5,7 @@
  * once). */
 #include "sample/sampler.h"
 
+#include "host.h"
 #include "sample/probe.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum figure {
     FIGURE_RSS,
@@ -69,10 +69,7 @@ struct sampler {
 
 static int64_t now_ns(const struct sampler *sampler)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
-           sampler->config.start_ns;
+    return host_now_ns() - sampler->config.start_ns;
 }
 
 static uint32_t slot_id_of(const struct sampler *sampler,
