@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-enum { AR1_BASIS_MAX = 4 };
+enum { AR1_BASIS_MAX = 4 + JUDGE_COVARIATES_MAX };
 
 /* An orthonormal basis of what was fitted: |rank| columns of |count| values. */
 struct ar1_basis {

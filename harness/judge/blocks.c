@@ -69,35 +69,78 @@ static double place_of(const struct judge_point *point, enum blocks_axis axis)
     return axis == BLOCKS_BY_TIME ? point->t_s : point->events;
 }
 
-/* Appends the block of the points [from, to). */
-static void append(const struct judge_point *points, size_t from, size_t to,
-                   enum blocks_axis axis, double quantile, double *scratch,
+/* Appends the mean of each covariate over the points [from, to) with a value
+ * of at most |trough|. */
+static void append_covariates(const struct blocks_source *source, size_t from,
+                              size_t to, double trough, struct blocks *blocks)
+{
+    const size_t width = source->covariates_count;
+    const size_t k = blocks->count - 1;
+    double sum[JUDGE_COVARIATES_MAX] = {0};
+    double count = 0.0;
+    for (size_t i = from; i < to; i++) {
+        if (source->points[i].value > trough) {
+            continue;
+        }
+        count += 1.0;
+        for (size_t c = 0; c < width; c++) {
+            sum[c] += source->covariates[i * width + c];
+        }
+    }
+    for (size_t c = 0; c < width; c++) {
+        blocks->covariate[c][k] = sum[c] / count;
+    }
+}
+
+/* Appends the block of the points [from, to). A negative |quantile| stands for
+ * the mean. */
+static void append(const struct blocks_source *source, size_t from, size_t to,
+                   enum blocks_axis axis, double quantile,
                    struct blocks *blocks)
 {
+    const struct judge_point *points = source->points;
     const size_t count = to - from;
     const double per = 1.0 / (double)count;
     const double x0 = place_of(&points[0], axis);
     double x = 0.0;
     double t_s = 0.0;
     double events = 0.0;
+    double above = 0.0; /* the first value, so that large ones lose no bits */
     for (size_t i = from; i < to; i++) {
         x += place_of(&points[i], axis) - x0;
         t_s += points[i].t_s;
         events += points[i].events;
-        scratch[i - from] = points[i].value;
+        above += points[i].value - points[from].value;
+        source->scratch[i - from] = points[i].value;
     }
     size_t k = blocks->count++;
     blocks->x[k] = x * per;
     blocks->t_s[k] = t_s * per;
     blocks->events[k] = events * per;
-    blocks->y[k] =
-        blocks_select(scratch, count, (size_t)(quantile * (double)count));
+    blocks->y[k] = quantile < 0.0
+                       ? points[from].value + above * per
+                       : blocks_select(source->scratch, count,
+                                       (size_t)(quantile * (double)count));
+    append_covariates(source, from, to,
+                      quantile < 0.0 ? INFINITY : blocks->y[k], blocks);
 }
 
-static void cut_into(const struct judge_point *points, size_t count,
-                     enum blocks_axis axis, size_t wanted, double quantile,
-                     double *scratch, struct blocks *ret)
+/* Scales the places to 0..1. */
+static void finish(struct blocks *blocks)
 {
+    const double first = blocks->x[0];
+    blocks->span = blocks->x[blocks->count - 1] - first;
+    for (size_t k = 0; k < blocks->count && blocks->span > 0.0; k++) {
+        blocks->x[k] = (blocks->x[k] - first) / blocks->span;
+    }
+    blocks->level = blocks_median(blocks->y, blocks->count);
+}
+
+static void cut_into(const struct blocks_source *source, enum blocks_axis axis,
+                     size_t wanted, double quantile, struct blocks *ret)
+{
+    const struct judge_point *points = source->points;
+    const size_t count = source->count;
     const double x0 = place_of(&points[0], axis);
     const double width = place_of(&points[count - 1], axis) - x0;
     /* So that a point on a boundary stays on its side when the origin of the
@@ -105,7 +148,7 @@ static void cut_into(const struct judge_point *points, size_t count,
     const double slack = 1e-9;
     size_t from = 0;
 
-    *ret = (struct blocks){0};
+    *ret = (struct blocks){.covariates_count = source->covariates_count};
     for (size_t k = 1; k <= wanted; k++) {
         size_t to = from;
         while (to < count &&
@@ -116,16 +159,28 @@ static void cut_into(const struct judge_point *points, size_t count,
             to++;
         }
         if (to > from) {
-            append(points, from, to, axis, quantile, scratch, ret);
+            append(source, from, to, axis, quantile, ret);
         }
         from = to;
     }
-    const double first = ret->x[0];
-    ret->span = ret->x[ret->count - 1] - first;
-    for (size_t k = 0; k < ret->count && ret->span > 0.0; k++) {
-        ret->x[k] = (ret->x[k] - first) / ret->span;
+    finish(ret);
+}
+
+/* The readings as they are, or as few neighbours averaged as make them fit. */
+static void take_troughs(const struct blocks_source *source,
+                         enum blocks_axis axis, struct blocks *ret)
+{
+    const size_t each =
+        (source->count + JUDGE_BLOCKS_MAX - 1) / JUDGE_BLOCKS_MAX;
+    *ret = (struct blocks){.covariates_count = source->covariates_count};
+    for (size_t from = source->count % each; from < source->count;
+         from += each) {
+        append(source, from, from + each, axis, -1.0, ret);
     }
-    ret->level = blocks_median(ret->y, ret->count);
+    finish(ret);
+    if (!(ret->span > 0.0)) {
+        ret->count = 0;
+    }
 }
 
 /* How rough the troughs are, in a unit that does not depend on the number of
@@ -143,10 +198,11 @@ static double roughness(const struct blocks *blocks)
     return sum / (count - 2.0) / sqrt(count);
 }
 
-void blocks_cut(const struct judge_point *points, size_t count,
-                enum blocks_axis axis, double *scratch,
+void blocks_cut(const struct blocks_source *source, enum blocks_axis axis,
                 struct blocks *ret_blocks)
 {
+    const struct judge_point *points = source->points;
+    const size_t count = source->count;
     size_t wanted = count / 3;
     if (wanted > JUDGE_BLOCKS_MAX) {
         wanted = JUDGE_BLOCKS_MAX;
@@ -156,21 +212,24 @@ void blocks_cut(const struct judge_point *points, size_t count,
         !(place_of(&points[count - 1], axis) > place_of(&points[0], axis))) {
         return;
     }
-    cut_into(points, count, axis, wanted, TROUGH_QUANTILE, scratch, ret_blocks);
+    if (source->are_troughs) {
+        take_troughs(source, axis, ret_blocks);
+        return;
+    }
+    cut_into(source, axis, wanted, TROUGH_QUANTILE, ret_blocks);
     double best = roughness(ret_blocks);
     for (size_t i = 0; i < sizeof WIDER_COUNTS / sizeof *WIDER_COUNTS; i++) {
         struct blocks wider;
         if (WIDER_COUNTS[i] >= wanted) {
             continue;
         }
-        cut_into(points, count, axis, WIDER_COUNTS[i], TROUGH_QUANTILE, scratch,
-                 &wider);
+        cut_into(source, axis, WIDER_COUNTS[i], TROUGH_QUANTILE, &wider);
         double rough = roughness(&wider);
         if (WIDER_GAIN * rough < best) {
             best = rough;
             *ret_blocks = wider;
         }
-        cut_into(points, count, axis, WIDER_COUNTS[i], 0.0, scratch, &wider);
+        cut_into(source, axis, WIDER_COUNTS[i], 0.0, &wider);
         rough = roughness(&wider);
         if (MINIMUM_GAIN * rough < best) {
             best = rough;

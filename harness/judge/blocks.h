@@ -18,16 +18,29 @@ struct blocks {
     double y[JUDGE_BLOCKS_MAX];   /* trough */
     double t_s[JUDGE_BLOCKS_MAX]; /* mean time */
     double events[JUDGE_BLOCKS_MAX]; /* mean count of events */
+    /* Of the points at or below the trough, their mean; of an ebb, its own. */
+    double covariate[JUDGE_COVARIATES_MAX][JUDGE_BLOCKS_MAX];
+    size_t covariates_count;
     double span;  /* what x = 0..1 is, in seconds or events */
     double level; /* median trough */
 };
 
-/* Cuts |count| points (valid, and already without the start of the run) into
- * at most min(48, count / 3) blocks. |scratch| holds |count| values. What
- * comes out may have any number of blocks, 0 included: an axis that does not
- * move has none. */
-void blocks_cut(const struct judge_point *points, size_t count,
-                enum blocks_axis axis, double *scratch,
+/* What is cut: valid points, already without the start of the run. Lent. */
+struct blocks_source {
+    const struct judge_point *points;
+    size_t count;
+    const double *covariates; /* as in struct judge_rule */
+    size_t covariates_count;
+    bool are_troughs;
+    double *scratch; /* |count| values */
+};
+
+/* Cuts samples into at most min(48, count / 3) blocks; of settled readings
+ * each is a block, or the mean of as many neighbours as make them 48 or fewer
+ * (what does not come out even is left out at the start). What comes out may
+ * have any number of blocks, 0 included: an axis that does not move has
+ * none. */
+void blocks_cut(const struct blocks_source *source, enum blocks_axis axis,
                 struct blocks *ret_blocks);
 
 /* The value at place |rank| (from 0) of |count| > rank values in ascending

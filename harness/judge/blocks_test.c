@@ -23,6 +23,14 @@ static void fill(double (*value)(size_t i))
     }
 }
 
+static void cut(enum blocks_axis axis, struct blocks *ret)
+{
+    blocks_cut(&(struct blocks_source){.points = points,
+                                       .count = COUNT,
+                                       .scratch = scratch},
+               axis, ret);
+}
+
 /* Ten samples a block: the values 0 to 9, in an order that is no order. */
 static double shuffled_digits(size_t i)
 {
@@ -39,7 +47,7 @@ static void trough_is_the_lowest_decile_of_a_block(void **state)
     (void)state;
     struct blocks blocks;
     fill(shuffled_digits);
-    blocks_cut(points, COUNT, BLOCKS_BY_TIME, scratch, &blocks);
+    cut(BLOCKS_BY_TIME, &blocks);
     assert_int_equal(blocks.count, 48);
     for (size_t k = 1; k + 1 < blocks.count; k++) {
         assert_true(blocks.y[k] == 1.0);
@@ -55,7 +63,7 @@ static void blocks_grow_until_each_holds_a_tooth(void **state)
     (void)state;
     struct blocks blocks;
     fill(tooth_of_40);
-    blocks_cut(points, COUNT, BLOCKS_BY_TIME, scratch, &blocks);
+    cut(BLOCKS_BY_TIME, &blocks);
     assert_int_equal(blocks.count, 12);
     for (size_t k = 0; k < blocks.count; k++) {
         assert_true(blocks.y[k] <= 4.0);
@@ -67,7 +75,7 @@ static void events_are_an_axis_of_their_own(void **state)
     (void)state;
     struct blocks blocks;
     fill(shuffled_digits);
-    blocks_cut(points, COUNT, BLOCKS_BY_EVENTS, scratch, &blocks);
+    cut(BLOCKS_BY_EVENTS, &blocks);
     assert_int_equal(blocks.count, 48);
     assert_true(fabs(blocks.span - 234.0) < 2.0);
 }
@@ -80,7 +88,7 @@ static void empty_blocks_are_dropped(void **state)
     for (size_t i = COUNT / 2; i < COUNT; i++) {
         points[i].t_s += 1000.0; /* a long gap */
     }
-    blocks_cut(points, COUNT, BLOCKS_BY_TIME, scratch, &blocks);
+    cut(BLOCKS_BY_TIME, &blocks);
     assert_true(blocks.count <= 4);
 }
 
@@ -92,7 +100,7 @@ static void an_axis_that_stands_still_has_no_blocks(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         points[i].events = 7.0;
     }
-    blocks_cut(points, COUNT, BLOCKS_BY_EVENTS, scratch, &blocks);
+    cut(BLOCKS_BY_EVENTS, &blocks);
     assert_int_equal(blocks.count, 0);
 }
 

@@ -1,6 +1,7 @@
 #include "judge/judge.h"
 
 #include "judge/blocks.h"
+#include "judge/covariates.h"
 #include "judge/mixture.h"
 #include "judge/models.h"
 #include "judge/reason.h"
@@ -40,7 +41,8 @@ struct look {
     struct blocks blocks;
     double duration_s; /* from the first block's mean to the last one's */
     double events;
-    double noise; /* standard deviation of a trough's */
+    unsigned covariates; /* that explain something, as bits */
+    double noise;        /* standard deviation of a trough's */
     double climb_margin, plateau_margin;
     double p_climb, p_plateau;
     struct judge_slope growth;
@@ -52,7 +54,7 @@ struct look {
 };
 
 struct workspace {
-    double *values;
+    struct blocks_source source; /* without the start of the run */
     struct models_scratch *scratch;
     struct models *models;
     struct models *thinned;
@@ -80,6 +82,7 @@ void judge_rule_default(double quantum, struct judge_rule *ret_rule)
         .plateau_margin_quanta = 16.0,
         .plateau_margin_ratio = 0.01,
         .plateau_margin_per_event = 16.0,
+        .plateau_margin_per_hour = 0.0,
         .climb_margin_noises = 1.0,
         .plateau_margin_noises = 3.0,
         .has_events = true,
@@ -87,14 +90,24 @@ void judge_rule_default(double quantum, struct judge_rule *ret_rule)
     };
 }
 
+void judge_rule_ebbs(double quantum, struct judge_rule *ret_rule)
+{
+    judge_rule_default(quantum, ret_rule);
+    ret_rule->are_troughs = true;
+    ret_rule->plateau_margin_per_event = 4.0;
+    ret_rule->plateau_margin_noises = 0.0;
+}
+
 /* Writes what is wrong with the points into |text|; false if nothing is. */
 static bool find_fault(const struct judge_point *points, size_t count,
-                       bool has_events, char *text)
+                       const struct judge_rule *rule, char *text)
 {
     const size_t size = JUDGE_REASON_SIZE;
-    if (count < JUDGE_POINTS_MIN) {
+    const bool has_events = rule->has_events;
+    const int least = rule->are_troughs ? JUDGE_EBBS_MIN : JUDGE_POINTS_MIN;
+    if (count < (size_t)least) {
         (void)snprintf(text, size, "%zu points, where at least %d are needed",
-                       count, JUDGE_POINTS_MIN);
+                       count, least);
         return true;
     }
     for (size_t i = 0; i < count; i++) {
@@ -110,6 +123,12 @@ static bool find_fault(const struct judge_point *points, size_t count,
             fault = "its time is not later than the point's before it";
         } else if (i > 0 && has_events && p->events < points[i - 1].events) {
             fault = "its count of events is lower than the point's before it";
+        }
+        for (size_t c = 0; c < rule->covariates_count; c++) {
+            double value = rule->covariates[i * rule->covariates_count + c];
+            if (!(fabs(value) <= MAGNITUDE_MAX)) {
+                fault = "a covariate of it is not a finite number below 1e100";
+            }
         }
         if (fault != NULL) {
             (void)snprintf(text, size, "point %zu, counted from 0: %s", i,
@@ -134,10 +153,29 @@ static double trough_noise(const struct blocks *blocks)
     return blocks_select(bend, count, count / 2) / normal;
 }
 
+static double hours(const struct look *look)
+{
+    return look->duration_s / 3600.0;
+}
+
+/* At many events a second a margin an event would allow anything. */
+static double margin_by_events(const struct judge_rule *rule,
+                               const struct look *look)
+{
+    const double margin = rule->plateau_margin_per_event * look->events;
+    return rule->plateau_margin_per_hour > 0.0
+               ? fmin(margin, rule->plateau_margin_per_hour * hours(look))
+               : margin;
+}
+
 static void set_margins(const struct judge_rule *rule, struct look *look)
 {
+    const struct judge_budget *budget = &rule->budget;
     const double level = fabs(look->blocks.level);
     const double noise_max = NOISE_MARGIN_RATIO_MAX * level;
+    const double allowed = fmax(
+        fmax(budget->per_event * look->events, budget->per_hour * hours(look)),
+        budget->ratio * level);
     look->noise = trough_noise(&look->blocks);
     look->climb_margin =
         fmax(fmax(rule->climb_margin_quanta * rule->quantum,
@@ -146,25 +184,31 @@ static void set_margins(const struct judge_rule *rule, struct look *look)
     look->plateau_margin =
         fmax(fmax(fmax(rule->plateau_margin_quanta * rule->quantum,
                        rule->plateau_margin_ratio * level),
-                  rule->plateau_margin_per_event * look->events),
+                  margin_by_events(rule, look)),
              fmin(rule->plateau_margin_noises * look->noise, noise_max));
+    if (budget->per_event > 0.0 || budget->per_hour > 0.0 ||
+        budget->ratio > 0.0) {
+        look->climb_margin = allowed;
+        look->plateau_margin = allowed;
+    }
 }
 
 /* Is the climb at the end as steep as it was at two thirds of the run? A
  * warm-up that looked like a leak to half of the models is not. */
-static bool is_slowing(const struct judge_point *points, size_t count,
-                       enum blocks_axis axis, const struct look *look,
+static bool is_slowing(enum blocks_axis axis, const struct look *look,
                        const struct judge_rule *rule,
                        struct workspace *workspace)
 {
     struct blocks earlier;
     struct mixture_moments moments;
-    const size_t part = (size_t)(EARLIER_PART * (double)count);
+    struct blocks_source part = workspace->source;
 
-    blocks_cut(points, part, axis, workspace->values, &earlier);
+    part.count = (size_t)(EARLIER_PART * (double)part.count);
+    blocks_cut(&part, axis, &earlier);
     if (earlier.count < MODELS_BLOCKS_MIN) {
         return true;
     }
+    covariates_keep(&earlier, look->covariates);
     models_fit(&earlier, rule->quantum, workspace->scratch, workspace->models);
     mixture_moments(workspace->models, &moments);
     /* Both in units of the whole span. */
@@ -239,8 +283,7 @@ static double visible_rise(const struct blocks *blocks)
 }
 
 /* A climb that is sure on this axis must still stand up to these. */
-static enum reason_kind objection_to(const struct judge_point *points,
-                                     size_t count, enum blocks_axis axis,
+static enum reason_kind objection_to(enum blocks_axis axis,
                                      const struct look *look,
                                      const struct judge_rule *rule,
                                      struct workspace *workspace)
@@ -258,21 +301,20 @@ static enum reason_kind objection_to(const struct judge_point *points,
     if (is_ratchet(&look->blocks)) {
         return REASON_RATCHETS;
     }
-    if (is_slowing(points, count, axis, look, rule, workspace)) {
+    if (is_slowing(axis, look, rule, workspace)) {
         return REASON_SLOWING;
     }
     return REASON_CLIMBS;
 }
 
-static void look_along(const struct judge_point *points, size_t count,
-                       enum blocks_axis axis, const struct judge_rule *rule,
+static void look_along(enum blocks_axis axis, const struct judge_rule *rule,
                        struct workspace *workspace, struct look *ret)
 {
     const struct models *models = workspace->models;
     const double tail = 0.5 * rule->alpha;
 
     *ret = (struct look){.objection = REASON_CLIMBS};
-    blocks_cut(points, count, axis, workspace->values, &ret->blocks);
+    blocks_cut(&workspace->source, axis, &ret->blocks);
     if (ret->blocks.count < TROUGHS_MIN) {
         return;
     }
@@ -282,9 +324,13 @@ static void look_along(const struct judge_point *points, size_t count,
     ret->events = rule->has_events
                       ? ret->blocks.events[last] - ret->blocks.events[0]
                       : 0.0;
-    set_margins(rule, ret);
+    ret->covariates = covariates_keep_useful(&ret->blocks);
     models_fit(&ret->blocks, rule->quantum, workspace->scratch,
                workspace->models);
+    for (size_t k = 0; k <= last; k++) {
+        ret->blocks.y[k] -= models->explained[k];
+    }
+    set_margins(rule, ret);
     mixture_moments(models, &ret->moments);
     ret->p_climb = mixture_above(models, MIXTURE_LOWER, ret->climb_margin);
     ret->p_plateau =
@@ -308,8 +354,7 @@ static void look_along(const struct judge_point *points, size_t count,
 
 /* The surer look first: where its climb stands, the other one is not asked,
  * because that costs a fit and changes nothing. */
-static void raise_objections(const struct judge_point *points, size_t count,
-                             const struct judge_rule *rule,
+static void raise_objections(const struct judge_rule *rule,
                              struct workspace *workspace, struct look looks[2])
 {
     static const enum blocks_axis axes[] = {BLOCKS_BY_TIME, BLOCKS_BY_EVENTS};
@@ -319,8 +364,7 @@ static void raise_objections(const struct judge_point *points, size_t count,
         if (!looks[i].is_fired) {
             continue;
         }
-        looks[i].objection =
-            objection_to(points, count, axes[i], &looks[i], rule, workspace);
+        looks[i].objection = objection_to(axes[i], &looks[i], rule, workspace);
         if (looks[i].objection == REASON_CLIMBS) {
             looks[1 - i].is_fired = false;
             return;
@@ -470,6 +514,52 @@ static void fill_verdict(const struct look looks[2],
     }
 }
 
+/* At the estimated slope, until the limit is reached. */
+static double limit_in_s(const struct judge_point *last,
+                         const struct judge_rule *rule,
+                         const struct judge_verdict *verdict)
+{
+    const double per_s = verdict->per_hour.estimate / 3600.0;
+    if (!(rule->limit > 0.0) || isnan(per_s)) {
+        return NAN;
+    }
+    return per_s > 0.0 ? fmax(0.0, rule->limit - last->value) / per_s
+                       : (double)INFINITY;
+}
+
+static void judge_valid(const struct judge_rule *rule,
+                        struct workspace *workspace, struct look looks[2],
+                        struct judge_verdict *ret)
+{
+    const struct blocks_source *source = &workspace->source;
+    look_along(BLOCKS_BY_TIME, rule, workspace, &looks[0]);
+    if (rule->has_events) {
+        look_along(BLOCKS_BY_EVENTS, rule, workspace, &looks[1]);
+    }
+    raise_objections(rule, workspace, looks);
+    fill_verdict(looks, rule, ret);
+    ret->covariates_used = looks[0].covariates | looks[1].covariates;
+    ret->limit_in_s = limit_in_s(&source->points[source->count - 1], rule, ret);
+}
+
+/* The points less the start of the run, in which everything is built up. */
+static struct blocks_source source_of(const struct judge_point *points,
+                                      size_t count,
+                                      const struct judge_rule *rule)
+{
+    const double part = START_DROPPED * (double)count;
+    const size_t dropped = (size_t)(rule->are_troughs ? part : ceil(part));
+    return (struct blocks_source){
+        .points = points + dropped,
+        .count = count - dropped,
+        .covariates = rule->covariates_count == 0
+                          ? NULL
+                          : rule->covariates + dropped * rule->covariates_count,
+        .covariates_count = rule->covariates_count,
+        .are_troughs = rule->are_troughs,
+    };
+}
+
 int judge_series(const struct judge_point *points, size_t count,
                  const struct judge_rule *rule,
                  struct judge_verdict *ret_verdict)
@@ -482,44 +572,34 @@ int judge_series(const struct judge_point *points, size_t count,
                                     .p_climb = NAN,
                                     .p_plateau = NAN,
                                     .detectable_per_hour = NAN,
-                                    .detectable_per_event = NAN};
-    struct look *looks = NULL;
+                                    .detectable_per_event = NAN,
+                                    .limit_in_s = NAN};
     struct workspace workspace = {0};
     int result = -ENOMEM;
 
     assert(rule->quantum > 0.0);
-    if (find_fault(points, count, rule->has_events, verdict.reason)) {
+    assert(rule->covariates_count <= JUDGE_COVARIATES_MAX);
+    if (find_fault(points, count, rule, verdict.reason)) {
         *ret_verdict = verdict;
         return 0;
     }
-    const size_t dropped = (size_t)ceil(START_DROPPED * (double)count);
-    points += dropped;
-    count -= dropped;
-
-    looks = calloc(2, sizeof *looks);
-    workspace.values = calloc(count, sizeof *workspace.values);
+    struct look *looks = calloc(2, sizeof *looks);
+    double *scratch = calloc(count, sizeof *scratch);
+    workspace.source = source_of(points, count, rule);
+    workspace.source.scratch = scratch;
     workspace.scratch = models_scratch_new();
     workspace.models = malloc(sizeof *workspace.models);
     workspace.thinned = malloc(sizeof *workspace.thinned);
-    if (looks == NULL || workspace.values == NULL ||
-        workspace.scratch == NULL || workspace.models == NULL ||
-        workspace.thinned == NULL) {
-        goto out;
+    if (looks != NULL && scratch != NULL && workspace.scratch != NULL &&
+        workspace.models != NULL && workspace.thinned != NULL) {
+        judge_valid(rule, &workspace, looks, &verdict);
+        *ret_verdict = verdict;
+        result = 0;
     }
-    look_along(points, count, BLOCKS_BY_TIME, rule, &workspace, &looks[0]);
-    if (rule->has_events) {
-        look_along(points, count, BLOCKS_BY_EVENTS, rule, &workspace,
-                   &looks[1]);
-    }
-    raise_objections(points, count, rule, &workspace, looks);
-    fill_verdict(looks, rule, &verdict);
-    *ret_verdict = verdict;
-    result = 0;
-out:
     free(workspace.thinned);
     free(workspace.models);
     models_scratch_free(workspace.scratch);
-    free(workspace.values);
+    free(scratch);
     free(looks);
     return result;
 }

@@ -18,8 +18,10 @@
 #include <stddef.h>
 
 enum {
-    JUDGE_POINTS_MIN = 30,
+    JUDGE_POINTS_MIN = 30, /* samples */
+    JUDGE_EBBS_MIN = 8,    /* settled readings, where each is a trough */
     JUDGE_BLOCKS_MAX = 48,
+    JUDGE_COVARIATES_MAX = 4,
     JUDGE_REASON_SIZE = 256,
 };
 
@@ -38,6 +40,15 @@ enum judge_outcome {
     JUDGE_INVALID, /* the points themselves cannot be judged */
 };
 
+/* What growth a person allows, over the whole analysed run: the largest of
+ * those that are above 0. Where one is, it stands in for all margins of the
+ * rule: more is a climb, less is a plateau. All 0: the margins count. */
+struct judge_budget {
+    double per_event; /* in the metric's unit */
+    double per_hour;  /* likewise */
+    double ratio;     /* of the level */
+};
+
 /* How a metric is judged. Growth is over the whole analysed run. */
 struct judge_rule {
     double quantum;       /* the smallest step of the metric: 4096 for pages */
@@ -45,18 +56,41 @@ struct judge_rule {
     double plateau_level; /* P(no growth) that PLATEAU asks for */
     double climb_margin_quanta, climb_margin_ratio; /* the larger counts */
     double plateau_margin_quanta, plateau_margin_ratio;
-    double plateau_margin_per_event; /* in the metric's unit */
+    double plateau_margin_per_event; /* in the metric's unit; */
+    double plateau_margin_per_hour;  /* but no more than this; 0: no end */
     /* In standard deviations of a trough's noise, so that a process whose
      * load breathes is not asked to be stiller than it can be. Ends at a
      * fifth of the level. */
     double climb_margin_noises, plateau_margin_noises;
-    bool has_events;  /* judge on the event axis as well */
+    struct judge_budget budget;
+    /* Each point is one settled reading (an ebb), hence a trough already: no
+     * quantile is taken. Up to JUDGE_BLOCKS_MAX are troughs of their own; of
+     * more, neighbours are averaged, so many at a time that they fit. */
+    bool are_troughs;
+    bool has_events; /* judge on the event axis as well */
+    /* What the process legitimately held at each point (connections, live
+     * peers, queue depth, churn rate): |covariates_count| <=
+     * JUDGE_COVARIATES_MAX finite numbers a point, point by point; lent, not
+     * kept; NULL where the count is 0. What the value owes to them is fitted
+     * together with the models and never counts as growth. More of a
+     * covariate must mean a larger value, else it is left out; so are those
+     * that explain nothing. One that is nearly a line in time or events
+     * explains its ups and downs only, not its trend: a gauge that climbs is
+     * no excuse. One that climbs otherwise (in steps, say) does explain the
+     * value, therefore every covariate must be judged as a series too. */
+    const double *covariates;
+    size_t covariates_count;
+    double limit;     /* of the value: a cgroup's, a heap's; 0: not known */
     const char *unit; /* for the reason: "B" is written as KiB, MiB and so on;
                        * "" for a count; lent, not kept */
 };
 
 /* The rule of docs/verdict.md for a metric of bytes with that quantum. */
 void judge_rule_default(double quantum, struct judge_rule *ret_rule);
+
+/* The same for settled readings of what an allocator handed out (are_troughs,
+ * quantum 1): no noise is allowed for, and the margins are smaller. */
+void judge_rule_ebbs(double quantum, struct judge_rule *ret_rule);
 
 /* A slope and the interval that holds it with 1 - alpha. */
 struct judge_slope {
@@ -80,6 +114,10 @@ struct judge_verdict {
     double detectable_per_hour;     /* the smallest leak this run could see */
     double detectable_per_event;    /* NaN where there are no events */
     double suggested_extension_s;   /* 0 when decided, or when no use */
+    double limit_in_s; /* at the estimated slope, from the last point, to the
+                        * rule's limit; INFINITY when it does not grow; NaN
+                        * where no limit is known */
+    unsigned covariates_used; /* bit i: covariate i explained something */
     struct judge_trough troughs[JUDGE_BLOCKS_MAX];
     size_t troughs_count;
 };
@@ -89,6 +127,29 @@ struct judge_verdict {
 int judge_series(const struct judge_point *points, size_t count,
                  const struct judge_rule *rule,
                  struct judge_verdict *ret_verdict);
+
+/* A look before the end of the planned run, which can only find a CLIMB. One
+ * watch a series, zeroed at first. Samples are looked at 1/3, 1/2, 2/3 and 5/6
+ * of the plan, with a quarter of alpha each; ebbs at every second one from
+ * JUDGE_EBBS_MIN + 2 on, up to JUDGE_EBB_LOOKS_MAX looks that share alpha. */
+enum { JUDGE_EBB_LOOKS_MAX = 16 };
+enum {
+    JUDGE_LOOK_GO_ON = 0, /* nothing is sure yet, or no look is due */
+    JUDGE_LOOK_CLIMB = 1, /* two looks in succession found a CLIMB */
+};
+
+struct judge_watch {
+    size_t looks;     /* that were taken */
+    bool has_climbed; /* so said the last one */
+};
+
+/* Judges what there is of the series so far, if a look is due; cheap when none
+ * is. |done_ratio| is the part of the planned run that has passed, 0 to 1. On
+ * JUDGE_LOOK_CLIMB *ret_verdict is the verdict; otherwise it is left alone.
+ * -ENOMEM. */
+int judge_look(struct judge_watch *watch, const struct judge_point *points,
+               size_t count, double done_ratio, const struct judge_rule *rule,
+               struct judge_verdict *ret_verdict);
 
 /* "PLATEAU", "CLIMB", "INCONCLUSIVE", "INVALID". */
 const char *judge_outcome_name(enum judge_outcome outcome);

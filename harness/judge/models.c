@@ -19,6 +19,10 @@ static const double EFFECTIVE_MIN = 3.0;
 static const double NU_MIN = 2.0;
 static const double DETERMINANT_MIN = 1e-4; /* of |g|^2 |h|^2 */
 static const double SHAPE_RESIDUE_MIN = 1e-9;
+static const double COVARIATE_RESIDUE_MIN = 1e-6;
+/* Of x beside a covariate. With less, it is nearly a line and keeps its ups
+ * and downs only. */
+static const double X_RESIDUE_MIN = 0.1;
 static const double EXCESS_MAX = 18.4; /* exp(-18.4) = 1e-8 of the best */
 
 enum model_class {
@@ -70,7 +74,8 @@ struct candidate {
     double crit;
 };
 
-/* Columns 0..SHAPES-1 are the shapes off [1, x]; SHAPES is x off [1].
+/* Columns 0..SHAPES-1 are the shapes off [1, x] and the covariates; SHAPES is
+ * x off 1 and the covariates.
  * gram is V'V and gram_r V'RV, with V the columns and R the correlation of
  * the noise. */
 struct models_scratch {
@@ -80,9 +85,17 @@ struct models_scratch {
     double filtered[JUDGE_BLOCKS_MAX][COLUMNS]; /* R V */
     double gram[COLUMNS][COLUMNS];
     double gram_r[COLUMNS][COLUMNS];
-    double y[JUDGE_BLOCKS_MAX]; /* off [1, x] */
+    double x[JUDGE_BLOCKS_MAX]; /* off 1 and the covariates */
+    double y[JUDGE_BLOCKS_MAX]; /* off [1, x] and the covariates */
+    /* An orthonormal basis of the covariates off 1, and what x, y and the
+     * shapes have of it. */
+    size_t covariates;
+    double covariate[JUDGE_COVARIATES_MAX][JUDGE_BLOCKS_MAX];
+    double x_along[JUDGE_COVARIATES_MAX];
+    double y_along[JUDGE_COVARIATES_MAX];
+    double along[JUDGE_COVARIATES_MAX][COLUMNS];
     double y_dot[SHAPES];
-    double x_norm; /* |x off 1|^2 */
+    double x_norm; /* |x|^2 */
     double y_slope;
     double mean[SHAPES];    /* of each shape, likewise */
     double x_slope[SHAPES]; /* of each shape on x, before it was taken off */
@@ -102,57 +115,146 @@ void models_scratch_free(struct models_scratch *scratch)
     free(scratch);
 }
 
-/* Takes constant and x off every column and off y, and keeps the slopes. */
-static void take_off_line(const struct blocks *blocks, struct models_scratch *s)
+static double dot(const double *a, const double *b, size_t count)
 {
-    const size_t count = blocks->count;
-    const double per = 1.0 / (double)count;
+    double sum = 0.0;
+    for (size_t k = 0; k < count; k++) {
+        sum += a[k] * b[k];
+    }
+    return sum;
+}
+
+static void take_off_mean(double *column, size_t count)
+{
+    double mean = 0.0;
+    for (size_t k = 0; k < count; k++) {
+        mean += column[k] / (double)count;
+    }
+    for (size_t k = 0; k < count; k++) {
+        column[k] -= mean;
+    }
+}
+
+/* column -= factor other */
+static void take_off(double *column, double factor, const double *other,
+                     size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        column[k] -= factor * other[k];
+    }
+}
+
+/* Adds |column| to the basis, and takes it off x. Where it would take nearly
+ * all of x it is first made free of x: a covariate that climbs in a line must
+ * not explain a leak. */
+static void add_covariate(struct models_scratch *s, const double *column,
+                          double x_whole)
+{
+    const size_t count = s->blocks;
+    double *q = s->covariate[s->covariates];
+    memcpy(q, column, count * sizeof *q);
+    take_off_mean(q, count);
+    const double whole = dot(q, q, count);
+    for (size_t c = 0; c < s->covariates; c++) {
+        take_off(q, dot(q, s->covariate[c], count), s->covariate[c], count);
+    }
+    double norm = dot(q, q, count);
+    if (!(norm > COVARIATE_RESIDUE_MIN * whole)) {
+        return;
+    }
+    const double x_left = dot(s->x, s->x, count);
+    double along = dot(q, s->x, count);
+    if (x_left - along * along / norm < X_RESIDUE_MIN * x_whole) {
+        take_off(q, along / x_left, s->x, count);
+        norm = dot(q, q, count);
+        along = 0.0;
+        if (!(norm > COVARIATE_RESIDUE_MIN * whole)) {
+            return;
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        q[k] /= sqrt(norm);
+    }
+    s->x_along[s->covariates++] = along / sqrt(norm);
+    take_off(s->x, along / sqrt(norm), q, count);
+}
+
+static void set_axes(const struct blocks *blocks, struct models_scratch *s)
+{
+    const size_t count = s->blocks;
+    memcpy(s->x, blocks->x, count * sizeof *s->x);
+    take_off_mean(s->x, count);
+    const double x_whole = dot(s->x, s->x, count);
+    s->covariates = 0;
+    for (size_t c = 0; c < blocks->covariates_count; c++) {
+        add_covariate(s, blocks->covariate[c], x_whole);
+    }
+    s->x_norm = dot(s->x, s->x, count);
+    for (size_t k = 0; k < count; k++) {
+        s->y[k] = blocks->y[k] - blocks->level;
+    }
+    take_off_mean(s->y, count);
+    for (size_t c = 0; c < s->covariates; c++) {
+        s->y_along[c] = dot(s->y, s->covariate[c], count);
+        take_off(s->y, s->y_along[c], s->covariate[c], count);
+    }
+    s->y_slope = dot(s->y, s->x, count) / s->x_norm;
+    take_off(s->y, s->y_slope, s->x, count);
+}
+
+/* Takes constant, covariates and x off every shape, and keeps how much. */
+static void take_off_line(struct models_scratch *s)
+{
+    const size_t shapes = s->dictionary.count;
+    const double per = 1.0 / (double)s->blocks;
     double mean[COLUMNS] = {0};
     double slope[COLUMNS] = {0};
     double norm[COLUMNS] = {0};
-    double x_mean = 0.0;
-    double y_mean = 0.0;
+    double left[COLUMNS] = {0};
 
-    for (size_t k = 0; k < count; k++) {
-        x_mean += blocks->x[k] * per;
-        y_mean += (blocks->y[k] - blocks->level) * per;
-        for (size_t j = 0; j < s->dictionary.count; j++) {
+    for (size_t k = 0; k < s->blocks; k++) {
+        for (size_t j = 0; j < shapes; j++) {
             mean[j] += s->dictionary.value[k][j] * per;
         }
     }
-    s->x_norm = 0.0;
-    s->y_slope = 0.0;
-    for (size_t k = 0; k < count; k++) {
-        double x = blocks->x[k] - x_mean;
-        s->x_norm += x * x;
-        s->y_slope += x * (blocks->y[k] - blocks->level - y_mean);
-        for (size_t j = 0; j < s->dictionary.count; j++) {
+    memset(s->along, 0, sizeof s->along);
+    for (size_t k = 0; k < s->blocks; k++) {
+        for (size_t j = 0; j < shapes; j++) {
             double g = s->dictionary.value[k][j] - mean[j];
-            slope[j] += x * g;
+            slope[j] += s->x[k] * g;
             norm[j] += g * g;
         }
+        for (size_t c = 0; c < s->covariates; c++) {
+            for (size_t j = 0; j < shapes; j++) {
+                s->along[c][j] +=
+                    s->covariate[c][k] * s->dictionary.value[k][j];
+            }
+        }
     }
-    s->y_slope /= s->x_norm;
-    for (size_t j = 0; j < s->dictionary.count; j++) {
+    for (size_t j = 0; j < shapes; j++) {
         slope[j] /= s->x_norm;
         s->x_slope[j] = slope[j];
         s->mean[j] = mean[j];
     }
     memset(s->value, 0, sizeof s->value);
-    for (size_t k = 0; k < count; k++) {
-        double x = blocks->x[k] - x_mean;
-        s->y[k] = blocks->y[k] - blocks->level - y_mean - s->y_slope * x;
-        s->value[k][SHAPES] = x;
-        for (size_t j = 0; j < s->dictionary.count; j++) {
-            s->value[k][j] = s->dictionary.value[k][j] - mean[j] - slope[j] * x;
+    for (size_t k = 0; k < s->blocks; k++) {
+        s->value[k][SHAPES] = s->x[k];
+        for (size_t j = 0; j < shapes; j++) {
+            s->value[k][j] =
+                s->dictionary.value[k][j] - mean[j] - slope[j] * s->x[k];
+        }
+        for (size_t c = 0; c < s->covariates; c++) {
+            for (size_t j = 0; j < shapes; j++) {
+                s->value[k][j] -= s->along[c][j] * s->covariate[c][k];
+            }
+        }
+        for (size_t j = 0; j < shapes; j++) {
+            left[j] += s->value[k][j] * s->value[k][j];
         }
     }
-    for (size_t j = 0; j < s->dictionary.count; j++) {
-        double left = 0.0;
-        for (size_t k = 0; k < count; k++) {
-            left += s->value[k][j] * s->value[k][j];
-        }
-        s->is_usable[j] = left > SHAPE_RESIDUE_MIN * norm[j] && left > 1e-18;
+    for (size_t j = 0; j < shapes; j++) {
+        s->is_usable[j] =
+            left[j] > SHAPE_RESIDUE_MIN * norm[j] && left[j] > 1e-18;
     }
 }
 
@@ -160,13 +262,14 @@ static void take_off_line(const struct blocks *blocks, struct models_scratch *s)
  * smooth columns it is summed block by block and some columns at a time: no
  * sum is carried, so that the compiler may vectorise without reordering
  * arithmetic. With a step it is a sum from the step on, less what taking the
- * line off the step took away. */
+ * line and the covariates off the step took away. */
 static void inner_products(const struct models_scratch *s,
                            double right[][COLUMNS],
                            double ret[COLUMNS][COLUMNS])
 {
     double sum[COLUMNS] = {0};
     double along_x[COLUMNS] = {0};
+    double along_covariate[JUDGE_COVARIATES_MAX][COLUMNS] = {0};
     double from_step[COLUMNS] = {0};
 
     memset(ret, 0, sizeof(double[COLUMNS][COLUMNS]));
@@ -176,6 +279,11 @@ static void inner_products(const struct models_scratch *s,
         for (size_t j = 0; j < COLUMNS; j++) {
             sum[j] += row[j];
             along_x[j] += x * row[j];
+        }
+        for (size_t c = 0; c < s->covariates; c++) {
+            for (size_t j = 0; j < COLUMNS; j++) {
+                along_covariate[c][j] += s->covariate[c][k] * row[j];
+            }
         }
         for (size_t i = 0; i < DICTIONARY_FIRST_STEP; i++) {
             const double factor = s->value[k][i];
@@ -199,6 +307,9 @@ static void inner_products(const struct models_scratch *s,
         for (size_t j = 0; j <= step; j++) {
             ret[j][step] = from_step[j] - s->mean[step] * sum[j] -
                            s->x_slope[step] * along_x[j];
+            for (size_t c = 0; c < s->covariates; c++) {
+                ret[j][step] -= s->along[c][step] * along_covariate[c][j];
+            }
         }
     }
 }
@@ -340,14 +451,18 @@ static void basis_of(const struct models_scratch *s, const struct candidate *c,
                      struct ar1_basis *ret)
 {
     const double count = (double)s->blocks;
-    *ret = (struct ar1_basis){.count = s->blocks, .rank = 2 + c->shapes};
+    const size_t first = 2 + s->covariates;
+    *ret = (struct ar1_basis){.count = s->blocks, .rank = first + c->shapes};
     for (size_t k = 0; k < s->blocks; k++) {
         ret->column[0][k] = 1.0 / sqrt(count);
         ret->column[1][k] = s->value[k][SHAPES] / sqrt(s->x_norm);
         if (c->shapes > 0) {
             size_t i = c->at[0];
-            ret->column[2][k] = s->value[k][i] / sqrt(s->gram[i][i]);
+            ret->column[first][k] = s->value[k][i] / sqrt(s->gram[i][i]);
         }
+    }
+    for (size_t i = 0; i < s->covariates; i++) {
+        memcpy(ret->column[2 + i], s->covariate[i], s->blocks * sizeof(double));
     }
     if (c->shapes < 2) {
         return;
@@ -357,7 +472,7 @@ static void basis_of(const struct models_scratch *s, const struct candidate *c,
     const double along = s->gram[i][j] / s->gram[i][i];
     const double norm = s->gram[j][j] - along * s->gram[i][j];
     for (size_t k = 0; k < s->blocks; k++) {
-        ret->column[3][k] =
+        ret->column[first + 1][k] =
             (s->value[k][j] - along * s->value[k][i]) / sqrt(norm);
     }
 }
@@ -447,6 +562,18 @@ static void slopes_of(const struct models_scratch *s, const struct candidate *m,
     ret->s_se = sqrt(variance * variance_factor(s, m, s_weight));
 }
 
+/* q'Rq, R_ij = rho^|i-j|. */
+static double correlated_norm(const double *q, size_t count, double rho)
+{
+    double sum = 0.0;
+    double carry = 0.0; /* of what came before */
+    for (size_t k = 0; k < count; k++) {
+        sum += q[k] * (q[k] + 2.0 * carry);
+        carry = rho * (carry + q[k]);
+    }
+    return sum;
+}
+
 static double trace_of_line(const struct models_scratch *s, double rho)
 {
     double ones = 1.0; /* 1'R1 / K */
@@ -455,7 +582,29 @@ static double trace_of_line(const struct models_scratch *s, double rho)
         power *= rho;
         ones += 2.0 * power * (double)(s->blocks - d) / (double)s->blocks;
     }
-    return ones + s->gram_r[SHAPES][SHAPES] / s->x_norm;
+    double sum = ones + s->gram_r[SHAPES][SHAPES] / s->x_norm;
+    for (size_t c = 0; c < s->covariates; c++) {
+        sum += correlated_norm(s->covariate[c], s->blocks, rho);
+    }
+    return sum;
+}
+
+/* What model |m| owes to the covariates at each trough. */
+static void explain(const struct models_scratch *s, const struct candidate *m,
+                    double *ret_explained)
+{
+    double b = s->y_slope;
+    for (size_t i = 0; i < m->shapes; i++) {
+        b -= m->a[i] * s->x_slope[m->at[i]];
+    }
+    memset(ret_explained, 0, JUDGE_BLOCKS_MAX * sizeof *ret_explained);
+    for (size_t c = 0; c < s->covariates; c++) {
+        double factor = s->y_along[c] - b * s->x_along[c];
+        for (size_t i = 0; i < m->shapes; i++) {
+            factor -= m->a[i] * s->along[c][m->at[i]];
+        }
+        take_off(ret_explained, -factor, s->covariate[c], s->blocks);
+    }
 }
 
 void models_fit(const struct blocks *blocks, double quantum,
@@ -467,7 +616,8 @@ void models_fit(const struct blocks *blocks, double quantum,
     assert(blocks->count >= MODELS_BLOCKS_MIN && quantum > 0.0);
     s->blocks = blocks->count;
     dictionary_build(blocks->x, blocks->count, &s->dictionary);
-    take_off_line(blocks, s);
+    set_axes(blocks, s);
+    take_off_line(s);
     inner_products(s, s->value, s->gram);
     enumerate(s, count * quantum * quantum / 12.0);
 
@@ -476,6 +626,7 @@ void models_fit(const struct blocks *blocks, double quantum,
     best = weigh(s, rho);
     correlate(s, rho);
 
+    explain(s, &s->candidate[best], ret_models->explained);
     const double trace_line = trace_of_line(s, rho);
     const double squared = rho * rho;
     double total = 0.0;
@@ -497,7 +648,7 @@ void models_fit(const struct blocks *blocks, double quantum,
         ret_models->model[i].weight /= total;
     }
     for (size_t shapes = 0; shapes <= MODELS_SHAPES_MAX; shapes++) {
-        double free_count = count - 2.0 - (double)shapes;
+        double free_count = count - 2.0 - (double)(s->covariates + shapes);
         double nu = free_count * (1.0 - squared) / (1.0 + squared);
         student_t_table_init(&ret_models->t[shapes], fmax(NU_MIN, nu));
     }

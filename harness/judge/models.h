@@ -5,8 +5,9 @@
  * usual its class is) and two slopes with their standard errors: b, the
  * growth that no bounded shape accounts for, and s, the slope that the model
  * still has at the end. Slopes are per x = 0..1, that is over the whole of
- * the blocks. Everything is computed from two matrices of inner products, so
- * that a model costs a constant few dozen operations. Pure.
+ * the blocks. The blocks' covariates are in every model; slopes are what is
+ * left beside them. Everything is computed from two matrices of inner products,
+ * so that a model costs a constant few dozen operations. Pure.
  */
 #ifndef PLATEAU_MODELS_H
 #define PLATEAU_MODELS_H
@@ -34,6 +35,9 @@ struct models {
     double rho; /* correlation of neighbouring troughs' noise */
     struct student_t_table t[MODELS_SHAPES_MAX + 1];
     struct model_slopes model[MODELS_MAX];
+    /* Of each trough, what the best model owes to the covariates, about a mean
+     * of 0. */
+    double explained[JUDGE_BLOCKS_MAX];
 };
 
 /* The working memory of a fit; about 1.2 MB. */
