@@ -23,7 +23,12 @@ enum send_state {
     SEND_PARKED,
     SEND_ENDED
 };
-enum receive_state { RECEIVE_NONE, RECEIVE_READING, RECEIVE_ENDED };
+enum receive_state {
+    RECEIVE_NONE,
+    RECEIVE_READING,
+    RECEIVE_AWAITING, /* another stream: only with a bug */
+    RECEIVE_ENDED
+};
 
 /* What a half can be told. */
 enum send_event {
@@ -32,12 +37,20 @@ enum send_event {
     SEND_CONNECTION_LOST, /* there is nobody to send to */
     SEND_TEARDOWN,        /* the connection loop is being torn down */
 };
+enum receive_event {
+    RECEIVE_LEFT,            /* we have no more to say */
+    RECEIVE_STREAM_ENDED,    /* in good order */
+    RECEIVE_CONNECTION_LOST, /* and with it the stream */
+    RECEIVE_LINGERED,        /* long enough after we have left */
+    RECEIVE_TEARDOWN,        /* the connection loop is being torn down */
+};
 
 struct connloop {
     const struct connloop_config *config;
     struct transport_conn *conn;
     struct connloop_links links;
     struct peer_contact peer;
+    struct telemetry_span *span;
     enum connection_state state;
     enum send_state send;
     enum receive_state receive;
@@ -70,15 +83,20 @@ static void end_send(struct connloop *loop)
     loop->send = SEND_ENDED;
 }
 
-static void end_receive(struct connloop *loop)
+static void forget_partial(struct connloop *loop)
 {
-    if (loop->receive == RECEIVE_READING) {
-        plateau_tally_finished(loop->config->tally.receive_loops);
-    }
-    loop->receive = RECEIVE_ENDED;
     free(loop->partial);
     loop->partial = NULL;
     loop->partial_size = 0;
+}
+
+static void end_receive(struct connloop *loop)
+{
+    if (loop->receive != RECEIVE_NONE && loop->receive != RECEIVE_ENDED) {
+        plateau_tally_finished(loop->config->tally.receive_loops);
+    }
+    loop->receive = RECEIVE_ENDED;
+    forget_partial(loop);
 }
 
 /* The send loop's whole life, as state x event. */
@@ -115,16 +133,45 @@ static void tell_send(struct connloop *loop, enum send_event event)
     }
 }
 
+/* The receive loop's whole life, as state x event. */
+static void tell_receive(struct connloop *loop, enum receive_event event)
+{
+    switch (loop->receive) {
+    case RECEIVE_READING:
+        if (event == RECEIVE_LEFT &&
+            loop->config->defects->has[DEFECT_JOINED_HALVES]) {
+            /* The bug: having no use for what the peer still says, the loop
+             * gives up its stream and waits for the next one, which the peer
+             * has no reason to open. A loss is told to those who hold a
+             * stream. */
+            forget_partial(loop);
+            loop->receive = RECEIVE_AWAITING;
+        } else if (event != RECEIVE_LEFT) {
+            end_receive(loop);
+        }
+        break;
+    case RECEIVE_AWAITING:
+        if (event == RECEIVE_TEARDOWN) {
+            end_receive(loop);
+        }
+        break;
+    case RECEIVE_NONE:
+    case RECEIVE_ENDED:
+        break;
+    }
+}
+
 static void teardown(struct connloop *loop)
 {
     const struct connloop_config *config = loop->config;
     tell_send(loop, SEND_TEARDOWN);
-    end_receive(loop);
+    tell_receive(loop, RECEIVE_TEARDOWN);
     loop->state = CONN_ENDED;
     transport_close(loop->conn);
     end_dial(loop);
     plateau_tally_finished(config->tally.connection_loops);
     config->events.ended(config->events.user, loop);
+    telemetry_end(loop->span);
     free(loop);
 }
 
@@ -149,6 +196,8 @@ static struct connloop *make_loop(const struct connloop_config *config,
         loop->config = config;
         loop->peer = *peer;
         loop->is_queue_open = true;
+        loop->span =
+            telemetry_begin(config->telemetry, config->span, "connection");
     }
     return loop;
 }
@@ -182,6 +231,7 @@ int connloop_dial(const struct connloop_config *config,
         transport_close(loop->conn);
     }
     if (result != 0) {
+        telemetry_end(loop->span);
         free(loop);
         return result;
     }
@@ -203,6 +253,7 @@ int connloop_accept(const struct connloop_config *config,
     loop->conn = conn;
     int result = say_hello(loop);
     if (result != 0) {
+        telemetry_end(loop->span);
         free(loop);
         return result;
     }
@@ -221,6 +272,7 @@ void connloop_established(struct connloop *loop)
     if (!loop->is_queue_open) {
         loop->state = CONN_CLOSING;
         tell_send(loop, SEND_QUEUE_CLOSED);
+        tell_receive(loop, RECEIVE_LEFT);
     }
 }
 
@@ -341,7 +393,9 @@ void connloop_leave(struct connloop *loop, int64_t now_ns)
     loop->linger_deadline_ns = now_ns + CONNLOOP_LINGER_NS;
     if (loop->state == CONN_OPEN) {
         loop->state = CONN_CLOSING;
+        telemetry_event(loop->span, TELEMETRY_DEBUG, now_ns, "left");
         tell_send(loop, SEND_QUEUE_CLOSED);
+        tell_receive(loop, RECEIVE_LEFT);
     }
 }
 
@@ -362,7 +416,7 @@ void connloop_on_peer_finished(void *owner)
     /* Told while the receive loop still runs: the loop cannot end under the
      * feet of what this sets off. */
     events->peer_closed(events->user, loop);
-    end_receive(loop);
+    tell_receive(loop, RECEIVE_STREAM_ENDED);
     (void)end_if_done(loop);
 }
 
@@ -377,9 +431,11 @@ void connloop_on_lost(void *owner, enum transport_loss why)
     connloop_leave(loop, 0);
     if (loop->state == CONN_DIALLING) {
         loop->send = SEND_ENDED;
+        loop->receive = RECEIVE_ENDED;
+    } else {
+        tell_receive(loop, RECEIVE_CONNECTION_LOST);
     }
     tell_send(loop, SEND_CONNECTION_LOST);
-    end_receive(loop);
     (void)end_if_done(loop);
 }
 
@@ -394,7 +450,7 @@ void connloop_tick(struct connloop *loop, int64_t now_ns)
         connloop_on_lost(loop, TRANSPORT_LOST_PROTOCOL);
     } else if (!loop->is_queue_open && now_ns >= loop->linger_deadline_ns &&
                loop->receive == RECEIVE_READING) {
-        end_receive(loop);
+        tell_receive(loop, RECEIVE_LINGERED);
         /* A peer that does not even acknowledge is no peer any more. */
         tell_send(loop, SEND_CONNECTION_LOST);
         (void)end_if_done(loop);

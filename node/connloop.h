@@ -14,7 +14,7 @@
  * after CONNLOOP_LINGER_NS when we have left and the peer does not answer;
  * both end when the connection is lost. The connection loop ends when both
  * halves have, gives the connection back to the transport, says `ended` and
- * frees itself.
+ * frees itself. Each has a telemetry span of its own.
  *
  * The send queue is the transport's write buffer, so its bound and its policy
  * are those of TRANSPORT_WRITE_MAX: a peer that leaves that much unacknowledged
@@ -26,6 +26,7 @@
 #include "defects.h"
 #include "peer_id.h"
 #include "plateau_tally.h"
+#include "telemetry.h"
 #include "transport.h"
 #include "wire.h"
 
@@ -66,6 +67,8 @@ struct connloop_config {
     const struct defects *defects;
     struct connloop_tally tally;
     struct connloop_events events;
+    struct telemetry *telemetry;
+    const struct telemetry_span *span; /* the one that theirs are within */
 };
 
 /* The events of the transport, for the node to pass on when it makes one;

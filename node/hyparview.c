@@ -737,6 +737,18 @@ void hyparview_peer_failed(struct hyparview *h, const struct peer_contact *peer,
     leave(h);
 }
 
+void hyparview_peer_back(struct hyparview *h, const struct peer_contact *peer,
+                         int64_t now_ns)
+{
+    if (h->is_left || !hyparview_failed_holds(h, &peer->id, now_ns))
+        return;
+    enter(h);
+    hyparview_failed_forget(h, &peer->id);
+    hyparview_passive_add(h, peer, 0, false, now_ns);
+    promote(h, now_ns);
+    leave(h);
+}
+
 void hyparview_peer_closed(struct hyparview *h, const struct peer_contact *peer,
                            int64_t now_ns)
 {

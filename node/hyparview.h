@@ -195,6 +195,10 @@ void hyparview_peer_failed(struct hyparview *h, const struct peer_contact *peer,
                            int64_t now_ns);
 void hyparview_peer_closed(struct hyparview *h, const struct peer_contact *peer,
                            int64_t now_ns);
+/* A peer that had failed was reached again: it is worth knowing. Ours, beyond
+ * the paper. */
+void hyparview_peer_back(struct hyparview *h, const struct peer_contact *peer,
+                         int64_t now_ns);
 void hyparview_stray(struct hyparview *h, const struct peer_contact *peer,
                      int64_t now_ns);
 

@@ -20,9 +20,13 @@ enum option_key {
     KEY_LISTEN = 256,
     KEY_PEERS,
     KEY_DEFECT,
+    KEY_CONTROL,
+    KEY_TELEMETRY_FILE,
+    KEY_TELEMETRY_LEVEL,
     KEY_SEED,
     KEY_SET,
     KEY_LIST_DEFECTS,
+    KEY_LIST_CONTROLS,
     KEY_LIST_PARAMS,
     KEY_HELP,
     KEY_NUMBERS, /* from here on: rows of numbers[] */
@@ -31,6 +35,7 @@ enum option_key {
 struct numbers {
     int64_t ready_fd, publish_ms, payload_bytes;
     int64_t idle_timeout_ms, keep_alive_ms, handshake_timeout_ms;
+    int64_t load_ms;
 };
 
 static const struct {
@@ -51,8 +56,13 @@ static const struct {
      "ping a peer after so long a silence; 0: never"},
     {"handshake-timeout-ms", offsetof(struct numbers, handshake_timeout_ms), 50,
      600000, 1000, "give up a dial after so long"},
+    {"load-ms", offsetof(struct numbers, load_ms), 0, 3600000, 500,
+     "sample the own load so often; 0: never"},
 };
-enum { NUMBERS_COUNT = sizeof numbers_table / sizeof numbers_table[0] };
+enum {
+    NUMBERS_COUNT = sizeof numbers_table / sizeof numbers_table[0],
+    OPTIONS_MAX = NUMBERS_COUNT + 24, /* the fixed ones, and an end */
+};
 
 static void print_help(void)
 {
@@ -66,6 +76,13 @@ static void print_help(void)
         "  --peers CONTACT[,...]       join through these; a contact is\n"
         "                              ADDR:PORT or ADDR:PORT/ID\n"
         "  --defect NAME[,...]         carry these bugs; see --list-defects\n"
+        "  --control NAME[,...]        show these healthy patterns of memory;\n"
+        "                              see --list-controls\n"
+        "  --telemetry-file FILE       append telemetry there (default: "
+        "nowhere)\n"
+        "  --telemetry-level LEVEL     debug, info, warn or off: the least "
+        "that is\n"
+        "                              exported (default info)\n"
         "  --seed N                    of every random choice but keys "
         "(default 1)\n"
         "  --set NAME=VALUE            a protocol parameter; see "
@@ -77,6 +94,7 @@ static void print_help(void)
                      (long long)numbers_table[i].fallback);
     }
     (void)printf("  --list-defects              print the defects and exit\n"
+                 "  --list-controls             print the controls and exit\n"
                  "  --list-params               print the parameters and "
                  "exit\n"
                  "  --help                      print this and exit\n\n"
@@ -128,6 +146,12 @@ static int set_param(const char *text, struct node_config *config)
          &config->hyparview},
         {"plumtree.", plumtree_param_table, plumtree_param_count,
          &config->plumtree},
+        {"addrbook.", addrbook_param_table, addrbook_param_count,
+         &config->addrbook},
+        {"reconnect.", reconnect_param_table, reconnect_param_count,
+         &config->reconnect},
+        {"patterns.", patterns_param_table, patterns_param_count,
+         &config->patterns},
     };
     for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
         size_t size = strlen(modules[i].prefix);
@@ -188,9 +212,24 @@ static int apply_other(int key, const char *value, struct node_config *config)
         }
         return 0;
     case KEY_DEFECT:
-        if (defects_parse(value, &config->defects, unknown) != 0) {
+        if (defects_parse(value, false, &config->defects, unknown) != 0) {
             return complain("--defect", unknown,
                             "no such defect; see --list-defects");
+        }
+        return 0;
+    case KEY_CONTROL:
+        if (defects_parse(value, true, &config->defects, unknown) != 0) {
+            return complain("--control", unknown,
+                            "no such control; see --list-controls");
+        }
+        return 0;
+    case KEY_TELEMETRY_FILE:
+        config->telemetry.path = value;
+        return 0;
+    case KEY_TELEMETRY_LEVEL:
+        if (telemetry_level_parse(value, &config->telemetry.floor) != 0) {
+            return complain("--telemetry-level", value,
+                            "should be debug, info, warn or off");
         }
         return 0;
     case KEY_SEED:
@@ -209,9 +248,13 @@ static void make_options(struct option *options)
         {"listen", required_argument, NULL, KEY_LISTEN},
         {"peers", required_argument, NULL, KEY_PEERS},
         {"defect", required_argument, NULL, KEY_DEFECT},
+        {"control", required_argument, NULL, KEY_CONTROL},
+        {"telemetry-file", required_argument, NULL, KEY_TELEMETRY_FILE},
+        {"telemetry-level", required_argument, NULL, KEY_TELEMETRY_LEVEL},
         {"seed", required_argument, NULL, KEY_SEED},
         {"set", required_argument, NULL, KEY_SET},
         {"list-defects", no_argument, NULL, KEY_LIST_DEFECTS},
+        {"list-controls", no_argument, NULL, KEY_LIST_CONTROLS},
         {"list-params", no_argument, NULL, KEY_LIST_PARAMS},
         {"help", no_argument, NULL, KEY_HELP},
     };
@@ -231,10 +274,15 @@ static void print_and_exit(int key)
     if (key == KEY_HELP) {
         print_help();
     } else if (key == KEY_LIST_DEFECTS) {
-        defects_print(stdout);
+        defects_print(stdout, false);
+    } else if (key == KEY_LIST_CONTROLS) {
+        defects_print(stdout, true);
     } else if (key == KEY_LIST_PARAMS) {
         print_params("hyparview", hyparview_param_table, hyparview_param_count);
         print_params("plumtree", plumtree_param_table, plumtree_param_count);
+        print_params("addrbook", addrbook_param_table, addrbook_param_count);
+        print_params("reconnect", reconnect_param_table, reconnect_param_count);
+        print_params("patterns", patterns_param_table, patterns_param_count);
     } else {
         return;
     }
@@ -249,7 +297,7 @@ static int64_t *number_field(struct numbers *numbers, size_t row)
 static int parse_arguments(int argc, char **argv, struct numbers *numbers,
                            struct node_config *config)
 {
-    struct option options[32];
+    struct option options[OPTIONS_MAX];
     int key;
     make_options(options);
     while ((key = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -285,9 +333,16 @@ static int read_config(int argc, char **argv, struct node_config *config)
     *config = (struct node_config){
         .listen = {.family = PEER_ADDR_IP4, .ip = {127, 0, 0, 1}},
         .seed = 1,
+        .telemetry.floor = TELEMETRY_INFO,
     };
     hyparview_params_default(&config->hyparview);
     plumtree_params_default(&config->plumtree);
+    param_defaults(addrbook_param_table, addrbook_param_count,
+                   &config->addrbook);
+    param_defaults(reconnect_param_table, reconnect_param_count,
+                   &config->reconnect);
+    param_defaults(patterns_param_table, patterns_param_count,
+                   &config->patterns);
     int result = parse_arguments(argc, argv, &numbers, config);
     if (result != 0) {
         return result;
@@ -299,10 +354,12 @@ static int read_config(int argc, char **argv, struct node_config *config)
     }
     config->publish_interval_ns = numbers.publish_ms * 1000000;
     config->payload_bytes = (size_t)numbers.payload_bytes;
+    config->load_period_ns = numbers.load_ms * 1000000;
     config->transport = (struct transport_params){
         .idle_timeout_ns = numbers.idle_timeout_ms * 1000000,
         .keep_alive_ns = numbers.keep_alive_ms * 1000000,
         .handshake_timeout_ns = numbers.handshake_timeout_ms * 1000000,
+        .has_orphans = config->defects.has[DEFECT_ORPHANED_HANDSHAKE],
     };
     return 0;
 }

@@ -3,8 +3,9 @@
  * -> publish() broadcasts through plumtree, whose messages go the same way ->
  * node_leave().
  *
- * Failure modes: a dial that cannot even begin is told to hyparview from the
- * next turn of the loop (its operations may not call back); a dial or a
+ * Failure modes: a dial that cannot even begin, or may not (see addrbook.h), is
+ * told to hyparview from the next turn of the loop (its operations may not call
+ * back); a dial or a
  * connection that fails is told at once, unless another connection to the
  * same peer stands; two connections to one peer (both dialled) live side by
  * side until housekeeping ends the one dialled by the larger id. */
@@ -13,8 +14,8 @@
 #include "clock.h"
 #include "connloop.h"
 #include "contact.h"
-#include "heap_jemalloc.h"
-#include "plateau_tally.h"
+#include "load.h"
+#include "node_tally.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -25,6 +26,10 @@
 
 enum { FAILED_DIALS_MAX = 16 /* more in one turn are found by time-out */ };
 
+/* A message that is said to be older was sent by another clock. */
+#define LATENCY_MAX_NS INT64_C(60000000000)
+#define LATENCY_SMOOTHING 16
+
 #define HOUSEKEEPING_S 0.25
 #define TALLY_S 0.05
 /* A connection that no view needs is closed after so long a silence. */
@@ -33,28 +38,19 @@ enum { FAILED_DIALS_MAX = 16 /* more in one turn are found by time-out */ };
  * both before one ends. */
 #define DUPLICATE_IDLE_NS INT64_C(250000000)
 
-/* One turn's worth of gauges; see node_tally[]. */
-struct node_tally {
-    struct plateau_tally_entry *active_peers;
-    struct plateau_tally_entry *passive_peers;
-    struct plateau_tally_entry *connections;
-    struct plateau_tally_entry *handshakes;
-    struct plateau_tally_entry *lazy_queue;
-    struct plateau_tally_entry *message_cache;
-    struct plateau_tally_entry *seen_ids;
-    struct plateau_tally_entry *published;
-    struct plateau_tally_entry *delivered;
-    struct plateau_tally_entry *duplicates;
-    struct plateau_tally_entry *neighbors_up;
-    struct plateau_tally_entry *peers_failed;
-};
-
 struct node {
     struct ev_loop *loop;
     const struct node_config *config;
     struct transport *transport;
     struct hyparview hyparview;
     struct plumtree plumtree;
+    struct addrbook addrbook;
+    struct reconnect reconnect;
+    struct patterns patterns;
+    struct telemetry *telemetry;
+    struct telemetry_span *span; /* the node's own; as long as the node */
+    struct load *load;
+    struct load_sample load_last;
     struct connloop_config connloops;
     struct connloop *open;    /* whose queues take messages */
     struct connloop *closing; /* the others, until they end */
@@ -65,11 +61,12 @@ struct node {
     ev_timer housekeeping_timer;
     ev_timer tally_timer;
     ev_timer publish_timer;
+    ev_timer load_timer;
     ev_timer leave_timer;
     uint64_t published_count;
     bool is_ready_reported;
     bool is_leaving;
-    struct heap heap;
+    struct node_counts counts;
     struct node_tally tally;
 };
 
@@ -138,22 +135,47 @@ static struct connloop *find_open(const struct node *node,
 
 /* --- what the protocols ask for ------------------------------------------ */
 
+/* Dials, unless the address is to be left alone. NULL when it cannot begin. */
+static struct connloop *dial(struct node *node, const struct peer_contact *to)
+{
+    struct connloop *loop = NULL;
+    int64_t now = clock_now_ns();
+    if (!addrbook_may_dial(&node->addrbook, &to->addr, now)) {
+        node->counts.dials_refused++;
+        return NULL;
+    }
+    if (connloop_dial(&node->connloops, to, &loop) != 0) {
+        return NULL;
+    }
+    list_add(&node->open, loop);
+    connloop_touch(loop, now);
+    return loop;
+}
+
 static void send_to(void *context, const struct peer_contact *to,
                     const struct wire_message *message)
 {
     struct node *node = context;
     struct connloop *loop = find_open(node, to, NULL);
     if (loop == NULL) {
-        if (connloop_dial(&node->connloops, to, &loop) != 0) {
-            if (node->failed_dials_count < FAILED_DIALS_MAX) {
-                node->failed_dials[node->failed_dials_count++] = *to;
-            }
-            return;
-        }
-        list_add(&node->open, loop);
+        loop = dial(node, to);
     }
-    connloop_touch(loop, clock_now_ns());
-    (void)connloop_send(loop, message);
+    if (loop != NULL) {
+        connloop_touch(loop, clock_now_ns());
+        (void)connloop_send(loop, message);
+    } else if (node->failed_dials_count < FAILED_DIALS_MAX) {
+        node->failed_dials[node->failed_dials_count++] = *to;
+    }
+}
+
+/* What a reconnect task asks for. If nobody answers, that is noted as with any
+ * dial; if the peer does, on_introduced() hears of it. */
+static void dial_again(void *context, const struct peer_contact *peer)
+{
+    struct node *node = context;
+    if (find_open(node, peer, NULL) == NULL) {
+        (void)dial(node, peer);
+    }
 }
 
 static void close_peer(void *context, const struct peer_contact *peer)
@@ -187,8 +209,12 @@ static void report_ready(struct node *node)
 static void on_neighbor_up(void *context, const struct peer_contact *peer)
 {
     struct node *node = context;
-    plateau_tally_add(node->tally.neighbors_up, 1);
+    int64_t now = clock_now_ns();
+    char text[CONTACT_TEXT_SIZE];
+    telemetry_event(node->span, TELEMETRY_INFO, now, "neighbour up: %s",
+                    contact_format(peer, text));
     (void)plumtree_neighbor_up(&node->plumtree, &peer->id);
+    patterns_on_peer(&node->patterns, peer, now);
     report_ready(node);
 }
 
@@ -196,8 +222,14 @@ static void on_neighbor_down(void *context, const struct peer_contact *peer,
                              enum hyparview_down why)
 {
     struct node *node = context;
-    (void)why;
-    plumtree_neighbor_down(&node->plumtree, &peer->id, clock_now_ns());
+    int64_t now = clock_now_ns();
+    char text[CONTACT_TEXT_SIZE];
+    telemetry_event(node->span, TELEMETRY_INFO, now, "neighbour down: %s",
+                    contact_format(peer, text));
+    plumtree_neighbor_down(&node->plumtree, &peer->id, now);
+    if (why == HYPARVIEW_DOWN_FAILED && !node->is_leaving) {
+        reconnect_begin(&node->reconnect, peer, now);
+    }
 }
 
 static const struct hyparview_ops hyparview_ops = {
@@ -224,11 +256,20 @@ static void on_deliver(void *context, const struct message_id *id,
                        size_t payload_bytes)
 {
     struct node *node = context;
-    (void)id;
-    (void)hops;
-    (void)payload;
-    (void)payload_bytes;
-    plateau_tally_add(node->tally.delivered, 1);
+    int64_t now = clock_now_ns();
+    int64_t sent = 0;
+    memcpy(&sent, payload + sizeof(uint64_t), sizeof sent);
+    int64_t latency = payload_bytes >= NODE_PAYLOAD_BYTES_MIN ? now - sent : -1;
+    if (latency >= 0 && latency < LATENCY_MAX_NS) {
+        node->counts.latency_ns +=
+            (latency - node->counts.latency_ns) / LATENCY_SMOOTHING;
+    }
+    node->counts.delivered++;
+    telemetry_event(node->span, TELEMETRY_DEBUG, now,
+                    "message %02x%02x%02x%02x... of %zu bytes after %u hops",
+                    id->bytes[0], id->bytes[1], id->bytes[2], id->bytes[3],
+                    payload_bytes, (unsigned)hops);
+    patterns_on_message(&node->patterns, payload, payload_bytes);
 }
 
 static const struct plumtree_ops plumtree_ops = {
@@ -242,11 +283,16 @@ static void on_introduced(void *user, struct connloop *loop)
 {
     struct node *node = user;
     const struct peer_contact *peer = connloop_peer(loop);
-    connloop_touch(loop, clock_now_ns());
+    int64_t now = clock_now_ns();
+    connloop_touch(loop, now);
     if (peer_id_equal(&peer->id, &node_self(node)->id)) {
-        hyparview_peer_failed(&node->hyparview, peer, clock_now_ns());
+        hyparview_peer_failed(&node->hyparview, peer, now);
         leave(node, loop);
+        return;
     }
+    hyparview_peer_back(&node->hyparview, peer, now);
+    addrbook_answered(&node->addrbook, peer, now);
+    reconnect_peer_back(&node->reconnect, &peer->id);
 }
 
 static void on_message(void *user, struct connloop *loop,
@@ -278,9 +324,13 @@ static void on_failed(void *user, struct connloop *loop)
 {
     struct node *node = user;
     const struct peer_contact *peer = connloop_peer(loop);
+    int64_t now = clock_now_ns();
+    if (!connloop_is_established(loop)) {
+        addrbook_failed(&node->addrbook, peer, now);
+    }
     if (connloop_is_open(loop) && find_open(node, peer, loop) == NULL) {
-        plateau_tally_add(node->tally.peers_failed, 1);
-        hyparview_peer_failed(&node->hyparview, peer, clock_now_ns());
+        node->counts.peers_failed++;
+        hyparview_peer_failed(&node->hyparview, peer, now);
     }
     leave(node, loop);
 }
@@ -321,6 +371,7 @@ static void on_protocol_timer(struct ev_loop *ev, ev_timer *timer, int revents)
     (void)revents;
     hyparview_tick(&node->hyparview, clock_now_ns());
     plumtree_tick(&node->plumtree, clock_now_ns());
+    reconnect_tick(&node->reconnect, clock_now_ns());
 }
 
 /* Before the loop sleeps: report dials that could not begin, and set the
@@ -336,9 +387,12 @@ static void on_before_sleep(struct ev_loop *ev, ev_prepare *watcher,
             node->failed_dials[--node->failed_dials_count];
         hyparview_peer_failed(&node->hyparview, &contact, clock_now_ns());
     }
-    int64_t membership = hyparview_next_deadline_ns(&node->hyparview);
-    int64_t broadcast = plumtree_next_deadline_ns(&node->plumtree);
-    int64_t next = membership < broadcast ? membership : broadcast;
+    int64_t next = hyparview_next_deadline_ns(&node->hyparview);
+    const int64_t others[] = {plumtree_next_deadline_ns(&node->plumtree),
+                              reconnect_next_deadline_ns(&node->reconnect)};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        next = others[i] < next ? others[i] : next;
+    }
     if (next == INT64_MAX) {
         ev_timer_stop(node->loop, &node->protocol_timer);
         return;
@@ -382,6 +436,28 @@ static void on_housekeeping(struct ev_loop *ev, ev_timer *timer, int revents)
         next = connloop_links(loop)->next;
         connloop_tick(loop, now);
     }
+    addrbook_expire(&node->addrbook, now);
+    telemetry_flush(node->span);
+}
+
+/* How busy we were since the last time. */
+static void sample_load(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+    struct node *node = timer->data;
+    struct load_sample sample;
+    (void)ev;
+    (void)revents;
+    if (load_read(node->load, &sample) != 0) {
+        return;
+    }
+    int64_t used_ns = sample.cpu_ns - node->load_last.cpu_ns;
+    node->counts.cpu_permille =
+        (uint64_t)(used_ns * 1000 / node->config->load_period_ns);
+    node->load_last = sample;
+    telemetry_event(node->span, TELEMETRY_DEBUG, clock_now_ns(),
+                    "load: %u permille of a core, %llu bytes resident",
+                    (unsigned)node->counts.cpu_permille,
+                    (unsigned long long)sample.rss_bytes);
 }
 
 static void publish(struct ev_loop *ev, ev_timer *timer, int revents)
@@ -396,7 +472,7 @@ static void publish(struct ev_loop *ev, ev_timer *timer, int revents)
     memcpy(payload + sizeof node->published_count, &now, sizeof now);
     if (plumtree_broadcast(&node->plumtree, payload,
                            node->config->payload_bytes, now, NULL) == 0) {
-        plateau_tally_add(node->tally.published, 1);
+        node->counts.published++;
     }
 }
 
@@ -409,85 +485,58 @@ static void on_leave_timer(struct ev_loop *ev, ev_timer *timer, int revents)
 
 /* --- the tally ----------------------------------------------------------- */
 
-static void open_tally(struct node *node)
+static void open_tally(struct node *node, struct plateau_tally *page)
 {
-    struct plateau_tally *page = plateau_tally_attach();
-    struct node_tally *tally = &node->tally;
     node->connloops.tally = (struct connloop_tally){
         .dials = plateau_tally_pair(page, "dials"),
         .connection_loops = plateau_tally_pair(page, "connection_loops"),
         .send_loops = plateau_tally_pair(page, "send_loops"),
         .receive_loops = plateau_tally_pair(page, "receive_loops"),
     };
-    const struct {
-        struct plateau_tally_entry **entry;
-        const char *name;
-        enum plateau_tally_kind kind;
-    } table[] = {
-        {&tally->active_peers, "active_peers", PLATEAU_TALLY_GAUGE},
-        {&tally->passive_peers, "passive_peers", PLATEAU_TALLY_GAUGE},
-        {&tally->connections, "quic_connections", PLATEAU_TALLY_GAUGE},
-        {&tally->handshakes, "handshakes", PLATEAU_TALLY_GAUGE},
-        {&tally->lazy_queue, "lazy_queue", PLATEAU_TALLY_GAUGE},
-        {&tally->message_cache, "message_cache", PLATEAU_TALLY_GAUGE},
-        {&tally->seen_ids, "seen_ids", PLATEAU_TALLY_GAUGE},
-        {&tally->published, "messages_published", PLATEAU_TALLY_COUNTER},
-        {&tally->delivered, "messages_delivered", PLATEAU_TALLY_COUNTER},
-        {&tally->duplicates, "messages_duplicate", PLATEAU_TALLY_GAUGE},
-        {&tally->neighbors_up, "neighbors_up", PLATEAU_TALLY_COUNTER},
-        {&tally->peers_failed, "peers_failed", PLATEAU_TALLY_COUNTER},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        *table[i].entry =
-            plateau_tally_declare(page, table[i].name, "", table[i].kind);
-    }
-    heap_open(&node->heap, page);
+    node_tally_open(&node->tally, page);
 }
 
 static void update_tally(struct ev_loop *ev, ev_timer *timer, int revents)
 {
     struct node *node = timer->data;
-    const struct node_tally *tally = &node->tally;
-    struct transport_counts counts;
+    const struct node_tally_sources sources = {
+        .hyparview = &node->hyparview,
+        .plumtree = &node->plumtree,
+        .transport = node->transport,
+        .addrbook = &node->addrbook,
+        .load = node->load,
+        .counts = &node->counts,
+    };
     (void)ev;
     (void)revents;
-    transport_count(node->transport, &counts);
-    plateau_tally_set(tally->active_peers,
-                      hyparview_active_count(&node->hyparview));
-    plateau_tally_set(tally->passive_peers,
-                      hyparview_passive_count(&node->hyparview));
-    plateau_tally_set(tally->connections, counts.connections);
-    plateau_tally_set(tally->handshakes, counts.handshakes);
-    plateau_tally_set(tally->lazy_queue,
-                      plumtree_lazy_queue_count(&node->plumtree));
-    plateau_tally_set(tally->message_cache,
-                      plumtree_cached_count(&node->plumtree));
-    plateau_tally_set(tally->seen_ids, plumtree_seen_count(&node->plumtree));
-    plateau_tally_set(tally->duplicates,
-                      plumtree_stats(&node->plumtree)->duplicates);
-    heap_publish(&node->heap);
+    node_tally_update(&node->tally, &sources);
 }
 
 /* --- beginning and end --------------------------------------------------- */
 
+static void start_timer(struct node *node, ev_timer *timer,
+                        void (*callback)(struct ev_loop *, ev_timer *, int),
+                        double period_s)
+{
+    ev_timer_init(timer, callback, period_s, period_s);
+    timer->data = node;
+    if (period_s > 0.) {
+        ev_timer_start(node->loop, timer);
+    }
+}
+
 static void start_timers(struct node *node)
 {
-    ev_init(&node->protocol_timer, on_protocol_timer);
-    ev_timer_init(&node->housekeeping_timer, on_housekeeping, HOUSEKEEPING_S,
-                  HOUSEKEEPING_S);
-    ev_timer_init(&node->tally_timer, update_tally, TALLY_S, TALLY_S);
-    ev_init(&node->leave_timer, on_leave_timer);
-    double publish_s = (double)node->config->publish_interval_ns / 1e9;
-    ev_timer_init(&node->publish_timer, publish, publish_s, publish_s);
-    node->protocol_timer.data = node;
-    node->housekeeping_timer.data = node;
-    node->tally_timer.data = node;
-    node->publish_timer.data = node;
-    ev_timer_start(node->loop, &node->housekeeping_timer);
-    ev_timer_start(node->loop, &node->tally_timer);
-    if (node->config->publish_interval_ns > 0) {
-        ev_timer_start(node->loop, &node->publish_timer);
-    }
+    const struct node_config *config = node->config;
+    start_timer(node, &node->protocol_timer, on_protocol_timer, 0.);
+    start_timer(node, &node->leave_timer, on_leave_timer, 0.);
+    start_timer(node, &node->housekeeping_timer, on_housekeeping,
+                HOUSEKEEPING_S);
+    start_timer(node, &node->tally_timer, update_tally, TALLY_S);
+    start_timer(node, &node->publish_timer, publish,
+                (double)config->publish_interval_ns / 1e9);
+    start_timer(node, &node->load_timer, sample_load,
+                (double)config->load_period_ns / 1e9);
     /* Before the transport's own watcher, which sends what this one causes. */
     ev_prepare_init(&node->before_sleep, on_before_sleep);
     ev_set_priority(&node->before_sleep, EV_MAXPRI);
@@ -506,6 +555,8 @@ static int open_transport(struct node *node)
         .lost = connloop_on_lost,
     };
     node->connloops.defects = &node->config->defects;
+    node->connloops.telemetry = node->telemetry;
+    node->connloops.span = node->span;
     node->connloops.events = (struct connloop_events){
         .user = node,
         .introduced = on_introduced,
@@ -521,6 +572,64 @@ static int open_transport(struct node *node)
     return result;
 }
 
+/* What needs no network, in the order in which it depends on each other. */
+static int open_parts(struct node *node, struct plateau_tally *page)
+{
+    const struct node_config *config = node->config;
+    const bool *has = config->defects.has;
+    struct telemetry_config telemetry = config->telemetry;
+    int result;
+    telemetry.has_late_floor = has[DEFECT_SPAN_EVENTS];
+    if ((result = telemetry_new(&telemetry, page, &node->telemetry)) != 0 ||
+        (result = load_open(has[DEFECT_PROCESS_SCAN], &node->load)) != 0 ||
+        (result = addrbook_init(&node->addrbook, &config->addrbook,
+                                config->seed)) != 0 ||
+        (result =
+             reconnect_init(&node->reconnect, &config->reconnect, config->seed,
+                            plateau_tally_pair(page, "reconnect_tasks"),
+                            dial_again, node)) != 0 ||
+        (result =
+             patterns_init(&node->patterns, &config->defects, &config->patterns,
+                           config->seed, clock_now_ns())) != 0) {
+        return result;
+    }
+    node->span = telemetry_begin(node->telemetry, NULL, "node");
+    node->addrbook.is_immortal = has[DEFECT_IMMORTAL_ADDRESSES];
+    node->reconnect.is_deaf = has[DEFECT_RECONNECT_TASK];
+    return 0;
+}
+
+static int open_protocols(struct node *node)
+{
+    const struct node_config *config = node->config;
+    int result =
+        hyparview_init(&node->hyparview, node_self(node), &config->hyparview,
+                       config->seed, &hyparview_ops, node);
+    if (result == 0) {
+        result =
+            plumtree_init(&node->plumtree, &node_self(node)->id,
+                          &config->plumtree, config->seed, &plumtree_ops, node);
+    }
+    node->plumtree.is_unpruned = config->defects.has[DEFECT_UNPRUNED_PEERS];
+    return result;
+}
+
+/* What open_parts(), open_transport() and open_protocols() made, however far
+ * they came. */
+static void close_parts(struct node *node)
+{
+    plumtree_deinit(&node->plumtree);
+    hyparview_deinit(&node->hyparview);
+    transport_free(node->transport);
+    patterns_deinit(&node->patterns);
+    reconnect_deinit(&node->reconnect);
+    addrbook_deinit(&node->addrbook);
+    load_close(node->load);
+    telemetry_end(node->span);
+    telemetry_free(node->telemetry);
+    free(node);
+}
+
 int node_new(struct ev_loop *loop, const struct node_config *config,
              struct node **ret_node)
 {
@@ -528,24 +637,19 @@ int node_new(struct ev_loop *loop, const struct node_config *config,
     if (node == NULL) {
         return -ENOMEM;
     }
+    struct plateau_tally *page = plateau_tally_attach();
     node->loop = loop;
     node->config = config;
-    open_tally(node);
-    int result = open_transport(node);
+    open_tally(node, page);
+    int result = open_parts(node, page);
     if (result == 0) {
-        result = hyparview_init(&node->hyparview, node_self(node),
-                                &config->hyparview, config->seed,
-                                &hyparview_ops, node);
+        result = open_transport(node);
     }
     if (result == 0) {
-        result =
-            plumtree_init(&node->plumtree, &node_self(node)->id,
-                          &config->plumtree, config->seed, &plumtree_ops, node);
+        result = open_protocols(node);
     }
     if (result != 0) {
-        hyparview_deinit(&node->hyparview);
-        transport_free(node->transport);
-        free(node);
+        close_parts(node);
         return result;
     }
     start_timers(node);
@@ -583,6 +687,7 @@ void node_free(struct node *node)
     ev_timer_stop(node->loop, &node->housekeeping_timer);
     ev_timer_stop(node->loop, &node->tally_timer);
     ev_timer_stop(node->loop, &node->publish_timer);
+    ev_timer_stop(node->loop, &node->load_timer);
     ev_timer_stop(node->loop, &node->leave_timer);
     ev_prepare_stop(node->loop, &node->before_sleep);
     for (struct connloop *list = node->open; list != NULL; list = node->open) {
@@ -591,11 +696,9 @@ void node_free(struct node *node)
     while (node->closing != NULL) {
         connloop_kill(node->closing);
     }
+    reconnect_deinit(&node->reconnect);
     update_tally(node->loop, &node->tally_timer, 0);
-    transport_free(node->transport);
-    plumtree_deinit(&node->plumtree);
-    hyparview_deinit(&node->hyparview);
-    free(node);
+    close_parts(node);
 }
 
 const struct peer_contact *node_self(const struct node *node)

@@ -1,17 +1,23 @@
 /* node.h - one mesh node: membership and broadcast over real connections.
  *
  * It joins the protocol modules (hyparview, plumtree: who to talk to, what to
- * pass on) to connection loops over the transport, gives them time, publishes
- * a small message now and then so that there is something to carry, and keeps
- * the tally. One thread, one event loop.
+ * pass on) to connection loops over the transport, with an address book for the
+ * dials and reconnect tasks for neighbours that were lost; gives all of them
+ * time, publishes a small message now and then so that there is something to
+ * carry, samples its own load, and keeps telemetry and the tally. One thread,
+ * one event loop.
  */
 #ifndef MESHNODE_NODE_H
 #define MESHNODE_NODE_H
 
+#include "addrbook.h"
 #include "defects.h"
 #include "hyparview.h"
+#include "patterns.h"
 #include "peer_id.h"
 #include "plumtree.h"
+#include "reconnect.h"
+#include "telemetry.h"
 #include "transport.h"
 
 #include <stdint.h>
@@ -30,9 +36,14 @@ struct node_config {
     int64_t publish_interval_ns; /* 0: never */
     size_t payload_bytes;
     struct defects defects;
+    int64_t load_period_ns; /* how often the own load is sampled; 0: never */
+    struct telemetry_config telemetry;
     struct transport_params transport;
     struct hyparview_params hyparview;
     struct plumtree_params plumtree;
+    struct addrbook_params addrbook;
+    struct reconnect_params reconnect;
+    struct patterns_params patterns;
 };
 
 struct node;

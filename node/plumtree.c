@@ -41,6 +41,7 @@ struct plumtree_missing {
 };
 
 struct plumtree_peer {
+    struct plumtree_peer *next_departed;
     struct peer_id id;
     bool is_eager;
     uint16_t batch_count, batch_capacity;
@@ -457,6 +458,12 @@ void plumtree_deinit(struct plumtree *p)
 {
     for (size_t i = 0; i < PLUMTREE_PEERS_MAX; i++)
         peer_free(p->peers[i]);
+    while (p->departed != NULL) {
+        struct plumtree_peer *next = p->departed->next_departed;
+
+        peer_free(p->departed);
+        p->departed = next;
+    }
     plumtree_seen_clear(p);
     free(p->missing);
     memset(p, 0, sizeof(*p));
@@ -491,7 +498,14 @@ void plumtree_neighbor_down(struct plumtree *p, const struct peer_id *peer,
     if (slot == NOWHERE)
         return;
     announcers_forget(p, slot);
-    peer_free(p->peers[slot]);
+    if (p->is_unpruned) {
+        /* The bug: it takes no part any more, and what was kept of it stays,
+         * announcements that were never sent included. */
+        p->peers[slot]->next_departed = p->departed;
+        p->departed = p->peers[slot];
+    } else {
+        peer_free(p->peers[slot]);
+    }
     p->peers[slot] = NULL;
 }
 
@@ -600,6 +614,16 @@ size_t plumtree_peers_count(const struct plumtree *p)
     return count;
 }
 
+size_t plumtree_records_count(const struct plumtree *p)
+{
+    size_t count = plumtree_peers_count(p);
+
+    for (const struct plumtree_peer *peer = p->departed; peer != NULL;
+         peer = peer->next_departed)
+        count++;
+    return count;
+}
+
 size_t plumtree_eager_count(const struct plumtree *p)
 {
     size_t count = 0;
@@ -621,6 +645,9 @@ size_t plumtree_lazy_queue_count(const struct plumtree *p)
     for (size_t i = 0; i < PLUMTREE_PEERS_MAX; i++)
         if (p->peers[i] != NULL)
             count += p->peers[i]->batch_count;
+    for (const struct plumtree_peer *peer = p->departed; peer != NULL;
+         peer = peer->next_departed)
+        count += peer->batch_count;
     return count;
 }
 

@@ -92,6 +92,10 @@ struct plumtree {
     uint64_t sequence;
     struct peer_id self;
     struct plumtree_peer *peers[PLUMTREE_PEERS_MAX]; /* by slot, with holes */
+    struct plumtree_peer *departed; /* only with the bug below */
+    /* The bug "unpruned-peers": what is kept of a neighbour outlives it. Set it
+     * after init. */
+    bool is_unpruned;
     struct plumtree_seen *seen; /* a ring in order of arrival, */
     uint16_t *seen_index;       /* and its hash index */
     uint32_t seen_capacity;     /* a power of two */
@@ -146,6 +150,7 @@ int64_t plumtree_next_deadline_ns(const struct plumtree *p);
 
 /* Gauges. */
 size_t plumtree_peers_count(const struct plumtree *p);
+size_t plumtree_records_count(const struct plumtree *p); /* kept of peers */
 size_t plumtree_eager_count(const struct plumtree *p);
 size_t plumtree_lazy_count(const struct plumtree *p);
 size_t plumtree_lazy_queue_count(const struct plumtree *p);

@@ -160,7 +160,9 @@ static int on_handshake_completed(ngtcp2_conn *quic, void *user_data)
     conn->state = CONN_OPEN;
     conn->is_session_done = true;
     transport->counts.handshakes--;
-    if (!conn->is_closed) {
+    if (conn->is_orphan) {
+        conn->is_closed = true;
+    } else if (!conn->is_closed) {
         transport->events.established(transport->events.user, conn,
                                       conn->owner);
     }
@@ -262,6 +264,12 @@ static const ngtcp2_callbacks callbacks = {
 
 /* --- life and death of a connection -------------------------------------- */
 
+void quic_conn_stop_timer(struct transport_conn *conn)
+{
+    conn->transport->counts.timers_stopped += ev_is_active(&conn->timer) != 0;
+    ev_timer_stop(conn->transport->loop, &conn->timer);
+}
+
 static void free_session(struct transport_conn *conn)
 {
     ngtcp2_conn_set_tls_native_handle(conn->quic, NULL);
@@ -277,7 +285,7 @@ static void free_conn(struct transport_conn *conn)
         transport->counts.handshakes--;
     }
     transport->counts.connections--;
-    ev_timer_stop(transport->loop, &conn->timer);
+    quic_conn_stop_timer(conn);
     if (conn->prev != NULL) {
         conn->prev->next = conn->next;
     } else {
@@ -307,7 +315,7 @@ void quic_conn_lose(struct transport_conn *conn, enum transport_loss why)
         why = why == TRANSPORT_LOST_REFUSED ? why : TRANSPORT_LOST_HANDSHAKE;
     }
     conn->state = CONN_LOST;
-    ev_timer_stop(transport->loop, &conn->timer);
+    quic_conn_stop_timer(conn);
     if (conn->owner != NULL) {
         transport->events.lost(conn->owner, why);
     } else {
@@ -366,11 +374,12 @@ static void set_timer(struct transport_conn *conn, ngtcp2_tstamp now)
 {
     ngtcp2_tstamp expiry = ngtcp2_conn_get_expiry(conn->quic);
     if (expiry == UINT64_MAX) {
-        ev_timer_stop(conn->transport->loop, &conn->timer);
+        quic_conn_stop_timer(conn);
         return;
     }
     double seconds = expiry <= now ? 0. : (double)(expiry - now) / 1e9;
     conn->timer.repeat = seconds > 1e-4 ? seconds : 1e-4;
+    conn->transport->counts.timers_started += !ev_is_active(&conn->timer);
     ev_timer_again(conn->transport->loop, &conn->timer);
 }
 

@@ -42,6 +42,7 @@ struct transport_conn {
     bool is_dirty;
     bool is_session_done;
     bool is_closed;      /* given back; to be freed by the flush */
+    bool is_orphan;      /* given back, and not to be freed: a bug */
     bool wants_finish;   /* our stream shall end after what is in |out| */
     bool is_finish_sent; /* ... and that has been said */
 };
@@ -88,6 +89,9 @@ void quic_conn_read(struct transport_conn *conn,
 
 /* It shall be written, or freed, before the loop sleeps. */
 void quic_conn_mark_dirty(struct transport_conn *conn);
+
+/* Stops its timer, if that runs. */
+void quic_conn_stop_timer(struct transport_conn *conn);
 
 /* The connection is dead: its owner hears of it, once. */
 void quic_conn_lose(struct transport_conn *conn, enum transport_loss why);

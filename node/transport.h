@@ -54,6 +54,10 @@ struct transport_params {
     int64_t idle_timeout_ns;      /* > 0 */
     int64_t keep_alive_ns;        /* a PING after so long a silence; 0: none */
     int64_t handshake_timeout_ns; /* > 0 */
+    /* The bug "orphaned-handshake": a connection given back before its
+     * handshake is done is left to the idle time-out, which does not run yet.
+     */
+    bool has_orphans;
 };
 
 struct transport_events {
@@ -75,6 +79,11 @@ struct transport_events {
 struct transport_counts {
     uint64_t connections; /* every one that holds memory, of any state */
     uint64_t handshakes;  /* of these, with the handshake under way */
+    /* Written to all of them, and not yet acknowledged. */
+    uint64_t unacknowledged_bytes;
+    /* Since the beginning: how often a connection's timer began to run, and
+     * how often it ran out or was stopped. */
+    uint64_t timers_started, timers_stopped;
 };
 
 /* Opens the socket at |listen| and makes an identity. 0 and *ret_transport,

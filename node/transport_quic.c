@@ -195,6 +195,13 @@ int transport_new(struct ev_loop *loop, const struct peer_addr *listen,
     return 0;
 }
 
+static void give_up(struct transport_conn *conn)
+{
+    conn->owner = NULL;
+    conn->is_closed = true;
+    quic_conn_mark_dirty(conn);
+}
+
 void transport_free(struct transport *transport)
 {
     if (transport == NULL) {
@@ -202,7 +209,7 @@ void transport_free(struct transport *transport)
     }
     for (struct transport_conn *conn = transport->conns; conn != NULL;
          conn = conn->next) {
-        transport_close(conn);
+        give_up(conn);
     }
     quic_conn_flush(transport);
     ev_io_stop(transport->loop, &transport->readable);
@@ -221,6 +228,10 @@ void transport_count(const struct transport *transport,
                      struct transport_counts *ret_counts)
 {
     *ret_counts = transport->counts;
+    for (const struct transport_conn *conn = transport->conns; conn != NULL;
+         conn = conn->next) {
+        ret_counts->unacknowledged_bytes += conn->out.held_bytes;
+    }
 }
 
 int transport_dial(struct transport *transport,
@@ -270,7 +281,13 @@ void transport_finish(struct transport_conn *conn)
 
 void transport_close(struct transport_conn *conn)
 {
-    conn->owner = NULL;
-    conn->is_closed = true;
-    quic_conn_mark_dirty(conn);
+    if (conn->transport->params.has_orphans && !conn->is_session_done) {
+        /* The bug: nobody owns it any more, and no timer runs that would end
+         * it. Should its handshake be done one day, it is closed. */
+        conn->owner = NULL;
+        conn->is_orphan = true;
+        quic_conn_stop_timer(conn);
+        return;
+    }
+    give_up(conn);
 }

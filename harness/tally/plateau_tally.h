@@ -196,6 +196,14 @@ static inline void plateau_tally_set(struct plateau_tally_entry *entry,
     __atomic_store_n(&entry->value, value, __ATOMIC_RELAXED);
 }
 
+/* The same for a pair that is counted elsewhere. */
+static inline void plateau_tally_set_pair(struct plateau_tally_entry *entry,
+                                          uint64_t spawned, uint64_t finished)
+{
+    __atomic_store_n(&entry->value, spawned, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->finished, finished, __ATOMIC_RELAXED);
+}
+
 #ifdef __cplusplus
 }
 #endif
