@@ -1,62 +1,13 @@
 #include "judge/student_t.h"
 
+#include "judge/beta.h"
+
 #include <assert.h>
 #include <math.h>
 
 static const double NEGLIGIBLE = 1e-9;
 
-enum { FRACTION_STEPS_MAX = 300, BISECTION_STEPS = 80 };
-
-static double log_beta(double a, double b)
-{
-    int sign;
-    return lgamma_r(a, &sign) + lgamma_r(b, &sign) - lgamma_r(a + b, &sign);
-}
-
-/* The continued fraction of 26.5.8 by the modified Lentz method. It converges
- * quickly for x < (a + 1) / (a + b + 2); the caller sees to that. */
-static double beta_fraction(double a, double b, double x)
-{
-    const double tiny = 1e-300;
-    double c = 1.0;
-    double d = 1.0 - (a + b) * x / (a + 1.0);
-    d = 1.0 / (fabs(d) < tiny ? tiny : d);
-    double h = d;
-    for (int m = 1; m <= FRACTION_STEPS_MAX; m++) {
-        double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        d = 1.0 + even * d;
-        c = 1.0 + even / c;
-        d = 1.0 / (fabs(d) < tiny ? tiny : d);
-        c = fabs(c) < tiny ? tiny : c;
-        h *= d * c;
-        double odd =
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        d = 1.0 + odd * d;
-        c = 1.0 + odd / c;
-        d = 1.0 / (fabs(d) < tiny ? tiny : d);
-        c = fabs(c) < tiny ? tiny : c;
-        h *= d * c;
-        if (fabs(d * c - 1.0) < 1e-15) {
-            break;
-        }
-    }
-    return h;
-}
-
-static double incomplete_beta(double a, double b, double x)
-{
-    if (x <= 0.0) {
-        return 0.0;
-    }
-    if (x >= 1.0) {
-        return 1.0;
-    }
-    double front = exp(a * log(x) + b * log1p(-x) - log_beta(a, b));
-    if (x < (a + 1.0) / (a + b + 2.0)) {
-        return front * beta_fraction(a, b, x) / a;
-    }
-    return 1.0 - front * beta_fraction(b, a, 1.0 - x) / b;
-}
+enum { BISECTION_STEPS = 80 };
 
 double student_t_cdf(double t, double nu)
 {
@@ -64,7 +15,7 @@ double student_t_cdf(double t, double nu)
     if (isinf(t)) {
         return t > 0.0 ? 1.0 : 0.0;
     }
-    double tail = 0.5 * incomplete_beta(0.5 * nu, 0.5, nu / (nu + t * t));
+    double tail = 0.5 * beta_incomplete(0.5 * nu, 0.5, nu / (nu + t * t));
     return t > 0.0 ? 1.0 - tail : tail;
 }
 
