@@ -25,12 +25,21 @@ static void print_line(const struct progress *progress,
     struct supervisor_counts counts;
     enum supervisor_phase phase = supervisor_phase(supervisor);
     supervisor_counts(supervisor, &counts);
-    (void)fprintf(stderr, "%-9s", supervisor_phase_name(phase));
+    (void)fprintf(stderr, "%-9s",
+                  counts.is_ebb ? "ebb" : supervisor_phase_name(phase));
     if (phase == SUPERVISOR_CHURNING && progress->churn_begin_ns >= 0) {
         double churn_s = (double)(now_ns - progress->churn_begin_ns) / 1e9;
+        double waves_s = (double)counts.churned_ns / 1e9;
         (void)fprintf(stderr, " %3.0f/%.0f s  %lld kills and respawns (%.1f/s)",
                       churn_s, progress->duration_s, (long long)counts.events,
-                      churn_s > 0. ? (double)counts.events / churn_s : 0.);
+                      waves_s > 0. ? (double)counts.events / waves_s : 0.);
+        if (counts.ebbs > 0) {
+            (void)fprintf(stderr, "  %lld ebbs", (long long)counts.ebbs);
+        }
+        if (counts.unsettled > 0) {
+            (void)fprintf(stderr, " (%lld unsettled)",
+                          (long long)counts.unsettled);
+        }
     }
     (void)fprintf(stderr, "  %u of %u ready", counts.ready, counts.slots);
     if (memory_bytes > 0.) {

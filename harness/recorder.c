@@ -63,6 +63,21 @@ void recorder_event(struct recorder *recorder,
     }
 }
 
+void recorder_ebb(struct recorder *recorder, const struct supervisor_ebb *ebb)
+{
+    struct store_ebb row = {
+        .seq = ebb->seq,
+        .begin_ns = ebb->begin_ns,
+        .read_ns = ebb->read_ns,
+        .events = ebb->events,
+        .is_settled = ebb->is_settled,
+        .has_answered = ebb->has_answered,
+    };
+    if (recorder->error == 0) {
+        keep_error(recorder, store_ebb_add(recorder->store, &row));
+    }
+}
+
 static int sink_series(void *context, const struct sampler_series *series,
                        int64_t *ret_series_id)
 {
@@ -118,6 +133,17 @@ static int sink_tick(void *context, const struct sampler_tick *tick)
     return recorder->error;
 }
 
+static int sink_trough(void *context, int64_t series_id, int64_t ebb,
+                       double value)
+{
+    struct recorder *recorder = context;
+    if (recorder->error == 0) {
+        keep_error(recorder,
+                   store_trough_add(recorder->store, series_id, ebb, value));
+    }
+    return recorder->error;
+}
+
 struct sampler_sink recorder_sink(struct recorder *recorder)
 {
     return (struct sampler_sink){
@@ -125,6 +151,7 @@ struct sampler_sink recorder_sink(struct recorder *recorder)
         .series = sink_series,
         .value = sink_value,
         .tick = sink_tick,
+        .trough = sink_trough,
     };
 }
 

@@ -35,6 +35,7 @@ void recorder_process(struct recorder *recorder,
                       const struct supervisor_process *process);
 void recorder_event(struct recorder *recorder,
                     const struct supervisor_event *event);
+void recorder_ebb(struct recorder *recorder, const struct supervisor_ebb *ebb);
 
 /* The sink to give to a sampler, but for on_failure, which is the caller's. */
 struct sampler_sink recorder_sink(struct recorder *recorder);

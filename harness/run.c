@@ -154,6 +154,9 @@ static void note_end(struct run *run)
     note(run, "churn.late", "%" PRId64, counts.late);
     note(run, "churn.due", "%" PRId64,
          counts.events + counts.owed + counts.skipped);
+    note(run, "churn.waves_ns", "%" PRId64, counts.churned_ns);
+    note(run, "churn.ebbs", "%" PRId64, counts.ebbs);
+    note(run, "churn.unsettled", "%" PRId64, counts.unsettled);
     note(run, "churn.skipped", "%" PRId64, counts.skipped);
     note(run, "sample.count", "%" PRId64, sampled.samples);
     note(run, "sample.gaps", "%" PRId64, sampled.gaps);
@@ -220,6 +223,15 @@ static void on_event(void *context, const struct supervisor_event *event)
     struct run *run = context;
     recorder_event(&run->recorder, event);
     sampler_events_set(run->sampler, event->seq);
+}
+
+/* The ebb is recorded before its troughs, which speak of it. */
+static void on_ebb(void *context, const struct supervisor_ebb *ebb)
+{
+    struct run *run = context;
+    recorder_ebb(&run->recorder, ebb);
+    sampler_read_trough(run->sampler, ebb->seq);
+    show_progress(run);
 }
 
 static void on_sampler_failure(void *context, int error)
@@ -303,7 +315,8 @@ static int make_supervisor(struct run *run, struct err *err)
         .callbacks = {.context = run,
                       .on_phase = on_phase,
                       .on_process = on_process,
-                      .on_event = on_event},
+                      .on_event = on_event,
+                      .on_ebb = on_ebb},
     };
     int result = supervisor_new(&config, &run->supervisor, err);
     /* A program that is not there is the scenario's mistake. */

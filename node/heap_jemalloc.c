@@ -41,6 +41,14 @@ void heap_open(struct heap *heap, struct plateau_tally *tally)
     heap->is_open = 1;
 }
 
+/* All arenas: MALLCTL_ARENAS_ALL is 4096 (jemalloc(3), arena.<i>.purge). */
+void heap_purge(const struct heap *heap)
+{
+    if (heap->is_open) {
+        (void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
+    }
+}
+
 void heap_publish(const struct heap *heap)
 {
     if (!heap->is_open) {

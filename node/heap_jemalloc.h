@@ -26,6 +26,10 @@ struct heap {
  * nothing, and heap_publish() does nothing. */
 void heap_open(struct heap *heap, struct plateau_tally *tally);
 
+/* Gives every unused page back to the kernel, now. It costs what the unused
+ * pages cost to return, and again when they are wanted: only when asked. */
+void heap_purge(const struct heap *heap);
+
 /* Reads all figures at one epoch and publishes them. */
 void heap_publish(const struct heap *heap);
 

@@ -54,7 +54,7 @@ static const struct {
     {"address_book", "", PLATEAU_TALLY_GAUGE, address_book},
     {"process_table", "", PLATEAU_TALLY_GAUGE, process_table},
     {"delivery_latency", "ns", PLATEAU_TALLY_GAUGE, latency},
-    {"cpu_permille", "", PLATEAU_TALLY_GAUGE, cpu},
+    {"cpu_permille", "mcore", PLATEAU_TALLY_GAUGE, cpu},
     {"messages_published", "", PLATEAU_TALLY_COUNTER, published},
     {"messages_delivered", "", PLATEAU_TALLY_COUNTER, delivered},
     {"messages_duplicate", "", PLATEAU_TALLY_COUNTER, duplicates},
@@ -67,6 +67,7 @@ static_assert(TABLE_COUNT <= NODE_TALLY_MAX, "node_tally.entries is too small");
 
 void node_tally_open(struct node_tally *tally, struct plateau_tally *page)
 {
+    tally->page = page;
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         tally->entries[i] = plateau_tally_declare(page, table[i].name,
                                                   table[i].unit, table[i].kind);
@@ -79,6 +80,10 @@ void node_tally_update(const struct node_tally *tally,
                        const struct node_tally_sources *sources)
 {
     struct reading reading = {.from = sources};
+    uint32_t asked = plateau_tally_asked(tally->page);
+    if (asked != 0) {
+        heap_purge(&tally->heap);
+    }
     transport_count(sources->transport, &reading.transport);
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         plateau_tally_set(tally->entries[i], table[i].read(&reading));
@@ -86,4 +91,7 @@ void node_tally_update(const struct node_tally *tally,
     plateau_tally_set_pair(tally->timers, reading.transport.timers_started,
                            reading.transport.timers_stopped);
     heap_publish(&tally->heap);
+    if (asked != 0) {
+        plateau_tally_answer(tally->page, asked);
+    }
 }

@@ -42,6 +42,7 @@ struct node_tally_sources {
 };
 
 struct node_tally {
+    struct plateau_tally *page; /* lent */
     struct plateau_tally_entry *entries[NODE_TALLY_MAX];
     struct plateau_tally_entry *timers;
     struct heap heap;
@@ -50,7 +51,8 @@ struct node_tally {
 /* Declares every entry in |page|. */
 void node_tally_open(struct node_tally *tally, struct plateau_tally *page);
 
-/* Reads every source and publishes. */
+/* Reads every source and publishes; where the harness has asked for it, gives
+ * unused memory back first, and answers. */
 void node_tally_update(const struct node_tally *tally,
                        const struct node_tally_sources *sources);
 

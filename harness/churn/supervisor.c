@@ -1,9 +1,9 @@
 /* Happy path: supervisor_start() -> observers one after another, each when the
  * one before is ready -> churners, a few at a time -> all ready: stillness ->
  * churn: make_kills() sends SIGKILL to whom the schedule names, on_exit()
- * reaps, start_slot() begins the next generation -> the time is over:
- * stop_all()
- * -> the last one is reaped: finish().
+ * reaps, start_slot() begins the next generation; after each wave tide.c holds
+ * still for an ebb -> the time is over: stop_all() -> the last one is reaped:
+ * finish().
  *
  * Failure modes: an observer ends, or is not ready in time, or says what is no
  * readiness line: fail(). A churner does: counted, and started again after a
@@ -21,10 +21,8 @@
  *   PAUSED     STARTING                                               EMPTY
  *   STOPPING                        (SIGKILL)  EMPTY
  */
-#include "churn/supervisor.h"
+#include "churn/supervisor_state.h"
 
-#include "churn/schedule.h"
-#include "churn/slot.h"
 #include "churn/slot_log.h"
 #include "host.h"
 
@@ -39,32 +37,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
 enum {
-    PATH_SIZE = 4096,
-    SENTENCE_SIZE = 640,
-    FDS_PER_SLOT = 12,   /* pidfd, pipe, page, log, the sampler's files */
-    FDS_BESIDES = 64,    /* of our own */
     PAUSE_FIRST_MS = 50, /* before a crashed churner is started again */
-};
-
-struct supervisor {
-    struct supervisor_config config;
-    struct slot_config slot_config;
-    enum supervisor_phase phase;
-    enum supervisor_end end;
-    char sentence[SENTENCE_SIZE];
-    struct slot *slots;
-    uint32_t observers_count; /* the first slots */
-    struct schedule schedule;
-    struct supervisor_counts counts;
-    int64_t next_process_id;
-    int64_t ready_sum_ns;
-    int64_t ready_seen;
-    ev_timer phase_timer; /* end of the stillness, end of churn */
-    ev_timer kill_timer;
-    ev_timer log_timer;
-    bool is_stop_asked;
 };
 
 static int64_t now_ns(const struct supervisor *supervisor)
@@ -129,6 +103,11 @@ static void stop_all(struct supervisor *supervisor, enum supervisor_end end)
     supervisor->end = end;
     ev_timer_stop(supervisor->config.loop, &supervisor->phase_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
+    tide_stop(&supervisor->tide);
+    if (supervisor->phase == SUPERVISOR_CHURNING) {
+        supervisor->counts.churned_ns =
+            waves_churn_ns(&supervisor->tide.waves, now_ns(supervisor));
+    }
     enter_phase(supervisor, SUPERVISOR_STOPPING);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
         stop_slot(&supervisor->slots[i]);
@@ -250,22 +229,35 @@ static void kill_slot(struct slot *slot)
         .slot_id = slot->id,
         .killed_process_id = slot->process.id,
     };
+    tide_killed(&supervisor->tide);
     if (callbacks->on_event != NULL) {
         callbacks->on_event(callbacks->context, &event);
     }
+}
+
+static bool may_kill(const struct supervisor *supervisor)
+{
+    return supervisor->phase == SUPERVISOR_CHURNING &&
+           waves_may_kill(&supervisor->tide.waves) &&
+           supervisor->config.scenario->rate_per_s > 0.;
+}
+
+static int64_t churned_ns(const struct supervisor *supervisor)
+{
+    return waves_churn_ns(&supervisor->tide.waves, now_ns(supervisor));
 }
 
 /* Makes the kills that are due, as far as there is somebody ready. */
 static void make_kills(struct supervisor *supervisor)
 {
     uint32_t index = 0;
-    if (supervisor->phase != SUPERVISOR_CHURNING ||
-        supervisor->config.scenario->rate_per_s == 0.) {
+    if (!may_kill(supervisor)) {
         return;
     }
-    schedule_advance(&supervisor->schedule, now_ns(supervisor));
+    schedule_advance(&supervisor->schedule, churned_ns(supervisor));
     /* While churn goes on every observer is ready: the rest are churners. */
-    while (schedule_take(&supervisor->schedule,
+    while (may_kill(supervisor) &&
+           schedule_take(&supervisor->schedule,
                          supervisor->counts.ready - supervisor->observers_count,
                          &index)) {
         kill_slot(ready_churner(supervisor, index));
@@ -273,8 +265,8 @@ static void make_kills(struct supervisor *supervisor)
     supervisor->counts.skipped = (int64_t)supervisor->schedule.skipped;
     supervisor->counts.owed = supervisor->schedule.owed;
     int64_t wait_ns =
-        schedule_due_ns(&supervisor->schedule) - now_ns(supervisor);
-    if (supervisor->phase == SUPERVISOR_CHURNING) {
+        schedule_due_ns(&supervisor->schedule) - churned_ns(supervisor);
+    if (may_kill(supervisor)) {
         arm(supervisor, &supervisor->kill_timer, (double)wait_ns / 1e9);
     }
 }
@@ -295,9 +287,9 @@ static void begin_churn(struct supervisor *supervisor)
     arm(supervisor, &supervisor->phase_timer, scenario->duration_s);
     if (scenario->rate_per_s > 0.) {
         schedule_init(&supervisor->schedule, scenario->interval,
-                      scenario->rate_per_s, supervisor->config.seed,
-                      now_ns(supervisor));
+                      scenario->rate_per_s, supervisor->config.seed, 0);
     }
+    tide_begin(&supervisor->tide);
     enter_phase(supervisor, SUPERVISOR_CHURNING);
     make_kills(supervisor);
 }
@@ -309,8 +301,47 @@ static void on_phase_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     if (supervisor->phase == SUPERVISOR_SETTLING) {
         begin_churn(supervisor);
-    } else {
+    } else if (tide_end(&supervisor->tide)) {
         stop_all(supervisor, SUPERVISOR_COMPLETED);
+    }
+}
+
+/* --- ebbs ------------------------------------------------------------------
+ */
+
+struct tally_page *supervisor_page_of(void *context, uint32_t index)
+{
+    struct supervisor *supervisor = context;
+    return &supervisor->slots[index].page;
+}
+
+bool supervisor_is_all_up(void *context)
+{
+    const struct supervisor *supervisor = context;
+    return supervisor->counts.ready == supervisor->counts.slots;
+}
+
+void supervisor_on_ebb_read(void *context, const struct supervisor_ebb *ebb)
+{
+    struct supervisor *supervisor = context;
+    const struct supervisor_callbacks *callbacks =
+        &supervisor->config.callbacks;
+    struct supervisor_ebb told = *ebb;
+    told.events = supervisor->counts.events;
+    supervisor->counts.ebbs++;
+    supervisor->counts.unsettled += !ebb->is_settled;
+    if (callbacks->on_ebb != NULL) {
+        callbacks->on_ebb(callbacks->context, &told);
+    }
+}
+
+void supervisor_on_turn(void *context, enum waves_state state)
+{
+    struct supervisor *supervisor = context;
+    if (supervisor->phase == SUPERVISOR_CHURNING && state == WAVES_OVER) {
+        stop_all(supervisor, SUPERVISOR_COMPLETED);
+    } else {
+        make_kills(supervisor);
     }
 }
 
@@ -576,17 +607,21 @@ static void on_log_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     }
 }
 
-/* --- making ----------------------------------------------------------------
+/* --- beginning and end, as told --------------------------------------------
  */
 
-static void init_slot(struct supervisor *supervisor,
-                      const struct scenario_role *role, uint32_t ordinal)
+void supervisor_init_watchers(struct supervisor *supervisor)
 {
-    struct slot *slot = &supervisor->slots[supervisor->counts.slots];
-    slot_init(slot, &supervisor->slot_config, role, supervisor->counts.slots,
-              ordinal);
-    slot->supervisor = supervisor;
-    supervisor->counts.slots++;
+    ev_init(&supervisor->phase_timer, on_phase_timer);
+    ev_init(&supervisor->kill_timer, on_kill_timer);
+    ev_timer_init(&supervisor->log_timer, on_log_timer, 1., 1.);
+    supervisor->phase_timer.data = supervisor;
+    supervisor->kill_timer.data = supervisor;
+    supervisor->log_timer.data = supervisor;
+}
+
+void supervisor_init_slot_watchers(struct slot *slot)
+{
     ev_init(&slot->exit_watcher, on_exit_of);
     ev_init(&slot->ready_watcher, on_ready);
     ev_init(&slot->timer, on_slot_timer);
@@ -595,117 +630,20 @@ static void init_slot(struct supervisor *supervisor,
     slot->timer.data = slot;
 }
 
-static int make_slots(struct supervisor *supervisor, struct err *err)
-{
-    const struct scenario *scenario = supervisor->config.scenario;
-    static const enum role_kind order[] = {ROLE_OBSERVER, ROLE_CHURNER};
-    uint32_t total = 0;
-    for (uint32_t i = 0; i < scenario->roles_count; i++) {
-        total += scenario->roles[i].count;
-    }
-    supervisor->slots = calloc(total, sizeof *supervisor->slots);
-    if (supervisor->slots == NULL) {
-        err_set(err, NULL, 0, 0, "out of memory");
-        return -ENOMEM;
-    }
-    for (size_t k = 0; k < 2; k++) {
-        for (uint32_t i = 0; i < scenario->roles_count; i++) {
-            const struct scenario_role *role = &scenario->roles[i];
-            for (uint32_t j = 0; role->kind == order[k] && j < role->count;
-                 j++) {
-                init_slot(supervisor, role, j);
-                supervisor->observers_count += role->kind == ROLE_OBSERVER;
-            }
-        }
-    }
-    return 0;
-}
-
-/* Our descriptors grow with the slots; the targets keep the limit that they
- * would have had. */
-static int raise_open_files(struct supervisor *supervisor, struct err *err)
-{
-    uint64_t wanted =
-        (uint64_t)supervisor->counts.slots * FDS_PER_SLOT + FDS_BESIDES;
-    uint64_t most = 0;
-    int result = host_raise_open_files(
-        wanted, &supervisor->slot_config.open_files_limit, &most);
-    if (result != 0) {
-        err_set(err, NULL, 0, 0,
-                "%u processes need %" PRIu64 " open files and the hard limit "
-                "is %" PRIu64 "; raise it (ulimit -Hn) or ask for fewer",
-                supervisor->counts.slots, wanted, most);
-    }
-    return result;
-}
-
-/* Every role's program is looked for before anything is started. */
-static int check_programs(struct supervisor *supervisor, struct err *err)
-{
-    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
-        const struct slot *slot = &supervisor->slots[i];
-        int result = slot->ordinal == 0 ? slot_check(slot, err) : 0;
-        if (result != 0) {
-            return result;
-        }
-    }
-    return 0;
-}
-
-static int make_logs_folder(const char *run_folder, struct err *err)
-{
-    char path[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s/logs", run_folder);
-    return slot_make_folder(path, err);
-}
-
-int supervisor_new(const struct supervisor_config *config,
-                   struct supervisor **ret_supervisor, struct err *err)
-{
-    struct supervisor *supervisor = calloc(1, sizeof *supervisor);
-    if (supervisor == NULL) {
-        err_set(err, NULL, 0, 0, "out of memory");
-        return -ENOMEM;
-    }
-    supervisor->config = *config;
-    supervisor->slot_config = (struct slot_config){
-        .seed = config->seed,
-        .run_folder = config->run_folder,
-        .meshnode = config->meshnode,
-    };
-    supervisor->slot_config.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ev_init(&supervisor->phase_timer, on_phase_timer);
-    ev_init(&supervisor->kill_timer, on_kill_timer);
-    ev_timer_init(&supervisor->log_timer, on_log_timer, 1., 1.);
-    supervisor->phase_timer.data = supervisor;
-    supervisor->kill_timer.data = supervisor;
-    supervisor->log_timer.data = supervisor;
-    int result = make_slots(supervisor, err);
-    if (result == 0) {
-        result = check_programs(supervisor, err);
-    }
-    if (result == 0) {
-        result = raise_open_files(supervisor, err);
-    }
-    if (result == 0) {
-        result = make_logs_folder(config->run_folder, err);
-    }
-    for (uint32_t i = 0; result == 0 && i < supervisor->counts.slots; i++) {
-        result = slot_open(&supervisor->slots[i], err);
-    }
-    if (result != 0) {
-        supervisor_free(supervisor);
-        return result;
-    }
-    *ret_supervisor = supervisor;
-    return 0;
-}
-
 void supervisor_start(struct supervisor *supervisor)
 {
     ev_timer_start(supervisor->config.loop, &supervisor->log_timer);
     enter_phase(supervisor, SUPERVISOR_OBSERVERS);
     advance(supervisor);
+}
+
+void supervisor_complete(struct supervisor *supervisor, const char *reason)
+{
+    if (supervisor->phase == SUPERVISOR_CHURNING) {
+        (void)snprintf(supervisor->sentence, sizeof supervisor->sentence, "%s",
+                       reason);
+        stop_all(supervisor, SUPERVISOR_COMPLETED);
+    }
 }
 
 void supervisor_stop(struct supervisor *supervisor, const char *reason)
@@ -725,85 +663,4 @@ void supervisor_stop(struct supervisor *supervisor, const char *reason)
                        reason);
     }
     stop_all(supervisor, SUPERVISOR_INTERRUPTED);
-}
-
-static void free_slot(struct slot *slot)
-{
-    struct ev_loop *loop = slot->supervisor->config.loop;
-    ev_io_stop(loop, &slot->exit_watcher);
-    ev_timer_stop(loop, &slot->timer);
-    ev_io_stop(loop, &slot->ready_watcher);
-    slot_close(slot);
-}
-
-void supervisor_free(struct supervisor *supervisor)
-{
-    if (supervisor == NULL) {
-        return;
-    }
-    ev_timer_stop(supervisor->config.loop, &supervisor->phase_timer);
-    ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
-    ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
-    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
-        free_slot(&supervisor->slots[i]);
-    }
-    if (supervisor->slot_config.null_fd >= 0) {
-        (void)close(supervisor->slot_config.null_fd);
-    }
-    free(supervisor->slots);
-    free(supervisor);
-}
-
-/* --- looking ---------------------------------------------------------------
- */
-
-enum supervisor_phase supervisor_phase(const struct supervisor *supervisor)
-{
-    return supervisor->phase;
-}
-
-enum supervisor_end supervisor_end(const struct supervisor *supervisor)
-{
-    return supervisor->end;
-}
-
-const char *supervisor_sentence(const struct supervisor *supervisor)
-{
-    return supervisor->sentence;
-}
-
-void supervisor_counts(const struct supervisor *supervisor,
-                       struct supervisor_counts *ret_counts)
-{
-    *ret_counts = supervisor->counts;
-    ret_counts->ready_mean_ns =
-        supervisor->ready_seen > 0
-            ? (double)supervisor->ready_sum_ns / (double)supervisor->ready_seen
-            : 0.;
-}
-
-void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
-                     struct supervisor_slot *ret_slot)
-{
-    const struct slot *slot = &supervisor->slots[slot_id];
-    *ret_slot = (struct supervisor_slot){
-        .id = slot->id,
-        .role = slot->role->name,
-        .ordinal = slot->ordinal,
-        .is_observer = slot->id < supervisor->observers_count,
-        .tally = &slot->page,
-    };
-}
-
-const char *supervisor_phase_name(enum supervisor_phase phase)
-{
-    static const char *const names[] = {
-        [SUPERVISOR_OBSERVERS] = "observers",
-        [SUPERVISOR_CHURNERS] = "churners",
-        [SUPERVISOR_SETTLING] = "settling",
-        [SUPERVISOR_CHURNING] = "churning",
-        [SUPERVISOR_STOPPING] = "stopping",
-        [SUPERVISOR_DONE] = "done",
-    };
-    return names[phase];
 }

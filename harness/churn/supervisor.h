@@ -7,7 +7,8 @@
  *   CHURNERS   all churners start, at most SUPERVISOR_STARTING_MAX at a time
  *   SETTLING   all are ready: settle_s of stillness
  *   CHURNING   the schedule kills ready churners with SIGKILL; each comes back
- *              with generation + 1 and must be ready before it is killed again
+ *              with generation + 1 and must be ready before it is killed again;
+ *              where the scenario has waves, an ebb follows each (waves.h)
  *   STOPPING   SIGTERM to all, SIGKILL after each role's grace
  *   DONE       every child is reaped; nothing of the supervisor's is active in
  *              the loop any more
@@ -96,6 +97,16 @@ struct supervisor_event {
     int64_t killed_process_id;
 };
 
+/* An ebb, when its trough is to be read: now. */
+struct supervisor_ebb {
+    int64_t seq; /* from 1 */
+    int64_t begin_ns;
+    int64_t read_ns;
+    int64_t events;    /* kills up to then */
+    bool is_settled;   /* all were up again and the readings had come to rest */
+    bool has_answered; /* every observer gave back what it could, as asked */
+};
+
 /* What the caller is told. Any may be NULL. None may free the supervisor;
  * supervisor_stop() is allowed. */
 struct supervisor_callbacks {
@@ -105,6 +116,7 @@ struct supervisor_callbacks {
     void (*on_process)(void *context, enum supervisor_change change,
                        const struct supervisor_process *process);
     void (*on_event)(void *context, const struct supervisor_event *event);
+    void (*on_ebb)(void *context, const struct supervisor_ebb *ebb);
     /* Once at the most: SUPERVISOR_INVALID or SUPERVISOR_BROKEN. */
     void (*on_failure)(void *context, enum supervisor_end end,
                        const char *sentence);
@@ -138,6 +150,10 @@ struct supervisor_counts {
     int64_t late;         /* churners killed because never ready in time */
     int64_t skipped;      /* kills that the schedule gave up */
     int64_t owed;         /* kills that are due and wait for somebody ready */
+    int64_t ebbs;         /* troughs that were read */
+    int64_t unsettled;    /* of them in ebbs that did not come to rest */
+    int64_t churned_ns;   /* how long churn went on, ebbs left out */
+    bool is_ebb;          /* nobody is killed just now */
     uint32_t live;        /* processes alive now */
     uint32_t ready;       /* of them ready */
     uint32_t slots;       /* places */
@@ -157,6 +173,11 @@ int supervisor_new(const struct supervisor_config *config,
 
 /* Enters the first phase; all else happens in the loop. Once only. */
 void supervisor_start(struct supervisor *supervisor);
+
+/* Ends the run as completed, before its time: all is known that was to be
+ * known. |reason| goes into the sentence. Only while churn goes on; else it
+ * does nothing. */
+void supervisor_complete(struct supervisor *supervisor, const char *reason);
 
 /* Ends the run cleanly, from any phase; |reason| goes into the sentence. A
  * second call sends SIGKILL to what is left at once. */

@@ -25,6 +25,7 @@ enum {
     ROLES_MAX = 3,
     LIVES_MAX = 2048,
     EVENTS_MAX = 1024,
+    EBBS_MAX = 64,
     PHASES_MAX = 16,
     PATH_SIZE = 512,
     TEXT_SIZE = 1024,
@@ -55,6 +56,9 @@ struct soak {
     size_t lives_count;
     struct supervisor_event events[EVENTS_MAX];
     size_t events_count;
+    struct supervisor_ebb ebbs[EBBS_MAX];
+    size_t ebbs_count;
+    int64_t completes_at_ebb; /* 0: at none */
     char failure[TEXT_SIZE];
     size_t failures_count;
 
@@ -109,6 +113,16 @@ static void on_event(void *context, const struct supervisor_event *event)
     soak->events[soak->events_count++] = *event;
 }
 
+static void on_ebb(void *context, const struct supervisor_ebb *ebb)
+{
+    struct soak *soak = context;
+    assert_true(soak->ebbs_count < EBBS_MAX);
+    soak->ebbs[soak->ebbs_count++] = *ebb;
+    if (soak->completes_at_ebb == ebb->seq) {
+        supervisor_complete(soak->supervisor, "all is known");
+    }
+}
+
 static void on_failure(void *context, enum supervisor_end end,
                        const char *sentence)
 {
@@ -152,6 +166,7 @@ static struct soak *new_soak(void)
         .settle_s = 0.02,
         .rate_per_s = 0,
         .interval = INTERVAL_FIXED,
+        .settle_max_s = 1,
         .roles = soak->roles,
     };
     ev_timer_init(&soak->guard, on_guard, guard_s, 0);
@@ -196,7 +211,12 @@ static int make_supervisor(struct soak *soak, struct err *err)
         .run_folder = soak->folder,
         .meshnode = "/nowhere/meshnode",
         .start_ns = soak->start_ns,
-        .callbacks = {soak, on_phase, on_process, on_event, on_failure},
+        .callbacks = {.context = soak,
+                      .on_phase = on_phase,
+                      .on_process = on_process,
+                      .on_event = on_event,
+                      .on_ebb = on_ebb,
+                      .on_failure = on_failure},
     };
     return supervisor_new(&config, &soak->supervisor, err);
 }
@@ -296,6 +316,59 @@ static void sentence_has(const struct soak *soak, const char *part)
     if (strstr(soak->failure, part) == NULL) {
         fail_msg("\"%s\" is not in \"%s\"", part, soak->failure);
     }
+}
+
+/* --- ebbs ----------------------------------------------------------------- */
+
+static void nobody_is_killed_in_an_ebb(void **state)
+{
+    (void)state;
+    struct soak *soak = new_soak();
+    (void)add_role(soak, "observer", ROLE_OBSERVER, 1, lives_on);
+    (void)add_role(soak, "churner", ROLE_CHURNER, 4, lives_on);
+    soak->scenario.rate_per_s = 200;
+    soak->scenario.duration_s = 20;
+    soak->scenario.wave_events = 10;
+    soak->scenario.waves = 3;
+    soak->scenario.settle_min_s = 0.05;
+    assert_int_equal(run_soak(soak), SUPERVISOR_COMPLETED);
+
+    struct supervisor_counts counts;
+    supervisor_counts(soak->supervisor, &counts);
+    assert_int_equal(soak->ebbs_count, 3);
+    assert_int_equal(counts.ebbs, 3);
+    assert_int_equal(counts.unsettled, 0);
+    assert_int_equal(counts.events, 30);
+    int64_t ebbs_ns = 0;
+    for (size_t i = 0; i < 3; i++) {
+        const struct supervisor_ebb *ebb = &soak->ebbs[i];
+        assert_int_equal(ebb->events, 10 * (i + 1));
+        ebbs_ns += ebb->read_ns - ebb->begin_ns;
+        for (size_t k = 0; k < soak->events_count; k++) {
+            int64_t t_ns = soak->events[k].t_ns;
+            assert_true(t_ns <= ebb->begin_ns || t_ns >= ebb->read_ns);
+        }
+    }
+    int64_t phase_ns = soak->phases_ns[4] - soak->phases_ns[3];
+    assert_in_range(counts.churned_ns, 1, phase_ns - ebbs_ns + 1000000);
+    free_soak(soak);
+}
+
+static void all_that_is_to_be_known_ends_the_run(void **state)
+{
+    (void)state;
+    struct soak *soak = new_soak();
+    (void)add_role(soak, "observer", ROLE_OBSERVER, 1, lives_on);
+    (void)add_role(soak, "churner", ROLE_CHURNER, 2, lives_on);
+    soak->scenario.rate_per_s = 200;
+    soak->scenario.duration_s = 20;
+    soak->scenario.wave_events = 5;
+    soak->completes_at_ebb = 2;
+    assert_int_equal(run_soak(soak), SUPERVISOR_COMPLETED);
+    assert_string_equal(supervisor_sentence(soak->supervisor), "all is known");
+    assert_int_equal(soak->ebbs_count, 2);
+    assert_int_equal(soak->events_count, 10);
+    free_soak(soak);
 }
 
 /* --- churn ---------------------------------------------------------------- */
@@ -795,6 +868,8 @@ int main(int argc, char **argv)
     test_child = argv[1];
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_is_killed_in_an_ebb),
+        cmocka_unit_test(all_that_is_to_be_known_ends_the_run),
         cmocka_unit_test(churns_at_the_rate_that_was_asked),
         cmocka_unit_test(a_slot_has_one_life_at_a_time_numbered_from_one),
         cmocka_unit_test(phases_come_in_order),

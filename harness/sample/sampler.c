@@ -64,7 +64,8 @@ struct sampler {
     int64_t step_ns;
     int64_t next_tick;
     int64_t events;
-    int error; /* of the sink; nothing is sampled after it */
+    int64_t ebb; /* whose trough is being read; 0: a sample of the grid */
+    int error;   /* of the sink; nothing is sampled after it */
 };
 
 static int64_t now_ns(const struct sampler *sampler)
@@ -111,10 +112,15 @@ static int64_t announce(struct sampler *sampler, const struct slot *slot,
 static void hand_on(struct sampler *sampler, int64_t series_id, int64_t tick,
                     double value)
 {
-    if (series_id != 0 && sampler->error == 0) {
+    const struct sampler_sink *sink = &sampler->config.sink;
+    if (series_id == 0 || sampler->error != 0) {
+        return;
+    }
+    if (sampler->ebb != 0) {
         keep_error(sampler,
-                   sampler->config.sink.value(sampler->config.sink.context,
-                                              series_id, tick, value));
+                   sink->trough(sink->context, series_id, sampler->ebb, value));
+    } else {
+        keep_error(sampler, sink->value(sink->context, series_id, tick, value));
     }
 }
 
@@ -297,6 +303,42 @@ static void take_sample(struct sampler *sampler, int64_t tick, int64_t begun_ns)
         late_ns > counts->late_max_ns ? late_ns : counts->late_max_ns;
 }
 
+/* A tick that the grid never has: a tally entry is told once a sample. */
+static int64_t tick_of_ebb(int64_t ebb)
+{
+    return -1 - ebb;
+}
+
+static void tell_failure(const struct sampler *sampler)
+{
+    if (sampler->config.sink.on_failure != NULL) {
+        sampler->config.sink.on_failure(sampler->config.sink.context,
+                                        sampler->error);
+    }
+}
+
+void sampler_read_trough(struct sampler *sampler, int64_t ebb)
+{
+    if (sampler->error != 0 || sampler->config.sink.trough == NULL) {
+        return;
+    }
+    sampler->ebb = ebb;
+    for (uint32_t i = 0; i <= sampler->config.slots_count; i++) {
+        struct slot *slot = &sampler->slots[i];
+        if (slot->probe != NULL && slot->is_observer) {
+            sample_figures(sampler, slot, tick_of_ebb(ebb), true);
+        }
+        if (slot->probe != NULL && slot->tally != NULL) {
+            sample_tally(sampler, slot, tick_of_ebb(ebb));
+        }
+    }
+    sampler->ebb = 0;
+    if (sampler->error != 0) {
+        sampler_stop(sampler);
+        tell_failure(sampler);
+    }
+}
+
 static void arm(struct sampler *sampler)
 {
     int64_t wait_ns = sampler->next_tick * sampler->step_ns - now_ns(sampler);
@@ -322,9 +364,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     }
     if (sampler->error == 0) {
         arm(sampler);
-    } else if (sampler->config.sink.on_failure != NULL) {
-        sampler->config.sink.on_failure(sampler->config.sink.context,
-                                        sampler->error);
+    } else {
+        tell_failure(sampler);
     }
 }
 

@@ -17,6 +17,10 @@
  * when its first value is at hand. Of two entries that would give the same
  * metric, the first in the page counts.
  *
+ * A trough is a reading of its own, off the grid, taken when the caller says
+ * so: every observer and ourselves in full, told to the sink as values of an
+ * ebb.
+ *
  * In the steady state it allocates nothing.
  */
 #ifndef PLATEAU_SAMPLER_H
@@ -56,6 +60,9 @@ struct sampler_sink {
                   int64_t *ret_series_id);
     int (*value)(void *context, int64_t series_id, int64_t tick, double value);
     int (*tick)(void *context, const struct sampler_tick *tick);
+    /* A value of the trough of ebb |ebb|. May be NULL: no troughs are wanted.
+     */
+    int (*trough)(void *context, int64_t series_id, int64_t ebb, double value);
     void (*on_failure)(void *context, int error); /* -errno */
 };
 
@@ -103,6 +110,10 @@ void sampler_events_set(struct sampler *sampler, int64_t events);
 /* Begins at the next place of the grid; stop is idempotent. */
 void sampler_start(struct sampler *sampler);
 void sampler_stop(struct sampler *sampler);
+
+/* Reads the trough of ebb |ebb|, now. A failure of the sink is told as ever,
+ * and nothing is sampled after it. */
+void sampler_read_trough(struct sampler *sampler, int64_t ebb);
 
 void sampler_counts(const struct sampler *sampler,
                     struct sampler_counts *ret_counts);

@@ -28,9 +28,17 @@ struct kept_series {
     size_t values_count;
     double last;
     int64_t last_tick;
+    int64_t last_ebb;
+    double trough;
 };
 
-enum sink_call { SINK_NONE, SINK_SERIES, SINK_VALUE, SINK_TICK };
+enum sink_call {
+    SINK_NONE,
+    SINK_SERIES,
+    SINK_VALUE,
+    SINK_TICK,
+    SINK_TROUGH,
+};
 
 /* A sink that keeps everything, and is as strict as the store: a series once,
  * one value of it a tick. */
@@ -40,6 +48,7 @@ struct sink {
     struct sampler_tick ticks[TICKS_MAX];
     size_t ticks_count;
     size_t values_count;
+    size_t troughs_count;
     enum sink_call fails_in;
     size_t fails_at; /* and from then on */
     int failures;
@@ -107,6 +116,19 @@ static int keep_tick(void *context, const struct sampler_tick *tick)
     return result_of(sink, SINK_TICK, sink->ticks_count);
 }
 
+static int keep_trough(void *context, int64_t series_id, int64_t ebb,
+                       double value)
+{
+    struct sink *sink = context;
+    assert_in_range(series_id, 1, sink->series_count);
+    struct kept_series *kept = &sink->series[series_id - 1];
+    assert_int_not_equal(ebb, kept->last_ebb);
+    kept->last_ebb = ebb;
+    kept->trough = value;
+    sink->troughs_count++;
+    return result_of(sink, SINK_TROUGH, sink->troughs_count);
+}
+
 static void keep_failure(void *context, int error)
 {
     struct sink *sink = context;
@@ -150,8 +172,12 @@ static int set_up(void **state)
         .detail_every = 2,
         .slots_count = SLOTS,
         .self_slot_id = SELF_SLOT,
-        .sink = {&fixture->sink, keep_series, keep_value, keep_tick,
-                 keep_failure},
+        .sink = {.context = &fixture->sink,
+                 .series = keep_series,
+                 .value = keep_value,
+                 .tick = keep_tick,
+                 .trough = keep_trough,
+                 .on_failure = keep_failure},
     };
     if (sampler_new(&config, &fixture->sampler) != 0) {
         return -1;
@@ -299,6 +325,50 @@ static void observers_and_we_are_read_in_depth_others_by_rss(void **state)
     assert_true(find(fixture, 0, "cpu_ns")->is_counter);
     end_life(&observer);
     end_life(&churner);
+}
+
+static void a_trough_is_read_when_it_is_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spawn_child observer = live_in(fixture, 0);
+    struct spawn_child churner = live_in(fixture, 1);
+    plateau_tally_set(
+        plateau_tally_gauge(fixture->pages[0].shared, "peers", ""), 5);
+    sampler_start(fixture->sampler);
+    sampler_read_trough(fixture->sampler, 1);
+    sampler_read_trough(fixture->sampler, 2);
+    const struct kept_series *peers = find(fixture, 0, "tally/peers");
+    const struct kept_series *memory = find(fixture, 0, "private");
+    assert_non_null(peers);
+    assert_non_null(memory);
+    assert_int_equal(peers->last_ebb, 2);
+    assert_int_equal(peers->trough, 5);
+    assert_int_equal(memory->last_ebb, 2);
+    assert_true(memory->trough > 0);
+    assert_true(find(fixture, SELF_SLOT, "private")->trough > 0);
+    assert_null(find(fixture, 1, "rss")); /* a churner has no trough */
+    assert_int_equal(fixture->sink.values_count, 0);
+    run_for(fixture, 0.1);
+    assert_true(peers->values_count > 0); /* the grid goes on */
+    end_life(&observer);
+    end_life(&churner);
+}
+
+static void a_sink_that_fails_in_a_trough_stops_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spawn_child observer = live_in(fixture, 0);
+    fixture->sink.fails_in = SINK_TROUGH;
+    fixture->sink.fails_at = 2;
+    sampler_start(fixture->sampler);
+    sampler_read_trough(fixture->sampler, 1);
+    assert_int_equal(fixture->sink.troughs_count, 2);
+    assert_int_equal(fixture->sink.failures, 1);
+    sampler_read_trough(fixture->sampler, 2);
+    run_for(fixture, 0.1);
+    assert_int_equal(fixture->sink.troughs_count, 2);
+    assert_int_equal(fixture->sink.ticks_count, 0);
+    end_life(&observer);
 }
 
 static void nobody_is_read_after_the_end(void **state)
@@ -461,6 +531,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             observers_and_we_are_read_in_depth_others_by_rss, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(a_trough_is_read_when_it_is_asked_for,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sink_that_fails_in_a_trough_stops_it,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_read_after_the_end, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(

@@ -116,3 +116,17 @@ size_t tally_page_read(const struct tally_page *page,
     }
     return taken;
 }
+
+/* 0 is no request: the number after the greatest is 1. */
+void tally_page_ask(struct tally_page *page)
+{
+    uint32_t next = __atomic_load_n(&page->shared->request, __ATOMIC_RELAXED);
+    next = next == UINT32_MAX ? 1 : next + 1;
+    __atomic_store_n(&page->shared->request, next, __ATOMIC_RELEASE);
+}
+
+bool tally_page_has_answered(const struct tally_page *page)
+{
+    return __atomic_load_n(&page->shared->response, __ATOMIC_ACQUIRE) ==
+           __atomic_load_n(&page->shared->request, __ATOMIC_RELAXED);
+}

@@ -2,15 +2,17 @@
  *
  * One page a slot: anonymous shared memory whose size is sealed, so that no
  * target can make reading it fail. It is handed to each process of the slot
- * by descriptor and cleared between them. What the target writes is not
- * trusted: counts are bounded, names are terminated and reduced to
- * [A-Za-z0-9_./:-], entries of an unknown kind are left out.
+ * by descriptor and cleared between them; while one lives, we write to it only
+ * to ask. What the target writes is not trusted: counts are bounded, names are
+ * terminated and reduced to [A-Za-z0-9_./:-], entries of an unknown kind are
+ * left out.
  */
 #ifndef PLATEAU_TALLY_PAGE_H
 #define PLATEAU_TALLY_PAGE_H
 
 #include "plateau_tally.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +42,12 @@ void tally_page_deinit(struct tally_page *page);
 /* Clears the page for a new life. Only when the old process is reaped. 0 or
  * -errno. */
 int tally_page_reset(struct tally_page *page, uint64_t generation);
+
+/* Asks the program for a purge and for fresh figures. */
+void tally_page_ask(struct tally_page *page);
+
+/* Whether it has answered the last that was asked of it. */
+bool tally_page_has_answered(const struct tally_page *page);
 
 /* Copies the entries that are ready, in the page's order, into |entries| (room
  * for TALLY_PAGE_ENTRIES). Returns how many. */

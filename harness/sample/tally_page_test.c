@@ -77,6 +77,41 @@ static void reads_what_a_target_counts(void **state)
     assert_int_equal(entries[2].value, 5);
 }
 
+static void a_question_is_answered_once(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally *tally = attach(page);
+    assert_int_equal(plateau_tally_asked(tally), 0);
+    assert_true(tally_page_has_answered(page));
+    tally_page_ask(page);
+    assert_false(tally_page_has_answered(page));
+    uint32_t asked = plateau_tally_asked(tally);
+    assert_int_equal(asked, 1);
+    tally_page_ask(page);
+    plateau_tally_answer(tally, asked);
+    assert_false(tally_page_has_answered(page)); /* the second still waits */
+    asked = plateau_tally_asked(tally);
+    assert_int_equal(asked, 2);
+    plateau_tally_answer(tally, asked);
+    assert_true(tally_page_has_answered(page));
+    assert_int_equal(plateau_tally_asked(tally), 0);
+    detach(tally);
+}
+
+static void the_number_of_no_question_is_left_out(void **state)
+{
+    struct tally_page *page = *state;
+    page->shared->request = UINT32_MAX;
+    tally_page_ask(page);
+    assert_int_equal(plateau_tally_asked(page->shared), 1);
+}
+
+static void nobody_asks_where_there_is_no_harness(void **state)
+{
+    (void)state;
+    assert_int_equal(plateau_tally_asked(plateau_tally_private()), 0);
+}
+
 static void a_page_nobody_wrote_to_is_empty(void **state)
 {
     assert_int_equal(tally_page_read(*state, entries), 0);
@@ -222,6 +257,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_what_a_target_counts, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_question_is_answered_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_number_of_no_question_is_left_out,
+                                        set_up, tear_down),
+        cmocka_unit_test(nobody_asks_where_there_is_no_harness),
         cmocka_unit_test_setup_teardown(a_page_nobody_wrote_to_is_empty, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_new_life_finds_an_empty_page, set_up,

@@ -307,6 +307,31 @@ static int check_health(const struct checking *checking, uint32_t index)
     return 0;
 }
 
+/* The keys of waves and ebbs agree with each other. */
+static int check_waves(const struct checking *checking)
+{
+    const struct scenario *scenario = checking->scenario;
+    if (scenario->settle_max_s < scenario->settle_min_s) {
+        return document_blame(checking->document, "churn.ebb", checking->err,
+                              "'settle_max_s' %g is below 'settle_min_s' %g",
+                              scenario->settle_max_s, scenario->settle_min_s);
+    }
+    if (scenario->rate_per_s == 0. && scenario->wave_events > 0 &&
+        scenario->wave_s == 0.) {
+        return document_blame(checking->document, "churn.wave_events",
+                              checking->err,
+                              "at a rate of 0 no wave ever has %u events; "
+                              "give 'wave_s'",
+                              scenario->wave_events);
+    }
+    if (scenario->waves > 0 && !scenario_has_ebbs(scenario)) {
+        return document_blame(checking->document, "churn.waves", checking->err,
+                              "there are no waves to count; give "
+                              "'wave_events' or 'wave_s'");
+    }
+    return 0;
+}
+
 int check_scenario(const struct scenario *scenario,
                    const struct document *document, struct err *err)
 {
@@ -323,5 +348,6 @@ int check_scenario(const struct scenario *scenario,
             return r;
         }
     }
-    return check_counts(&checking);
+    int r = check_waves(&checking);
+    return r < 0 ? r : check_counts(&checking);
 }

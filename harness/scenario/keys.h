@@ -18,6 +18,7 @@ enum key_section {
     SECTION_ROOT,
     SECTION_RUN,
     SECTION_CHURN,
+    SECTION_EBB,
     SECTION_ROLE,
     SECTION_READY,
     SECTION_STOP,

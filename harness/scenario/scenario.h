@@ -91,11 +91,25 @@ struct scenario {
     double rate_per_s; /* churn events (a kill and its respawn) a second */
     enum interval_rule interval;
 
+    /* A wave is over after so many events or seconds, whichever comes first;
+     * an ebb follows. Both 0: no waves, and no ebbs. */
+    uint32_t wave_events;
+    double wave_s;
+    uint32_t waves;      /* in the run; 0: as many as there is time for */
+    double settle_min_s; /* of an ebb */
+    double settle_max_s; /* not below settle_min_s */
+
     struct scenario_role *roles;
     uint32_t roles_count;
     struct scenario_health *health;
     uint32_t health_count;
 };
+
+/* Whether churn comes in waves. */
+static inline bool scenario_has_ebbs(const struct scenario *scenario)
+{
+    return scenario->wave_events > 0 || scenario->wave_s > 0.;
+}
 
 /* What "{name}" in a word of a command or an environment can stand for; see
  * placeholder.h. */

@@ -295,6 +295,7 @@ static int handle_new(const char *path, const char *options,
         goto out;
     }
     store->last_tick = -1;
+    store->version = STORE_SQL_VERSION;
     int code = sqlite3_open_v2(uri, &store->db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI |
                                    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
@@ -479,6 +480,7 @@ static int check_header(struct store *store, struct err *err)
         err_set(err, store->path, 0, 0, "%s", sentence);
         return -EILSEQ;
     }
+    store->version = big_endian(header + 60, 4);
     return 0;
 }
 

@@ -159,6 +159,36 @@ int store_points(struct store *store, int64_t series_id, int64_t from_ns,
 int store_ticks(struct store *store, struct store_tick **ret_ticks,
                 size_t *ret_count);
 
+/* --- ebbs ---------------------------------------------------------------- */
+
+/* A stillness after a wave of churn, whose trough was read. */
+struct store_ebb {
+    int64_t seq;      /* from 1 */
+    int64_t begin_ns; /* the last kill before it */
+    int64_t read_ns;  /* when the trough was read */
+    int64_t events;   /* churn events up to then */
+    bool is_settled;
+    bool has_answered;
+};
+
+/* A value of a series at an ebb. */
+struct store_trough {
+    int64_t ebb;
+    double value;
+};
+
+int store_ebb_add(struct store *store, const struct store_ebb *ebb);
+/* -EINVAL for a value that is not finite. */
+int store_trough_add(struct store *store, int64_t series_id, int64_t ebb,
+                     double value);
+/* Copies all ebbs, by seq; the caller frees *ret_ebbs. None for a store that
+ * was written before there were ebbs. */
+int store_ebbs(struct store *store, struct store_ebb **ret_ebbs,
+               size_t *ret_count);
+/* Copies the troughs of a series, by ebb; the caller frees *ret_troughs. */
+int store_troughs(struct store *store, int64_t series_id,
+                  struct store_trough **ret_troughs, size_t *ret_count);
+
 /* --- verdicts ------------------------------------------------------------ */
 
 /* One row a judged series; series_id 0 is the verdict of the whole run. */

@@ -37,7 +37,8 @@ struct store {
     sqlite3_stmt *statements[STORE_SQL_COUNT]; /* prepared at first use */
     char *path;
     bool is_writable;
-    int broken; /* -errno once a batch was lost, else 0 */
+    uint32_t version; /* of the schema */
+    int broken;       /* -errno once a batch was lost, else 0 */
     struct err err;
     int64_t last_tick; /* in the file and pending; -1: none */
     int64_t last_t_ns;

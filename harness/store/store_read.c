@@ -50,15 +50,11 @@ static int make_room(struct store *store, void **rows, size_t row_size,
     return 0;
 }
 
-/* Copies every row of the statement |id|. */
-static int read_rows(struct store *store, enum store_sql id, size_t row_size,
+/* Copies every row of |all|, which is bound. */
+static int copy_rows(struct store *store, sqlite3_stmt *all, size_t row_size,
                      row_reader reader, void **ret_rows, size_t *ret_count)
 {
-    sqlite3_stmt *all = NULL;
-    int r = store_statement(store, id, &all);
-    if (r != 0) {
-        return r;
-    }
+    int r = 0;
     void *rows = NULL;
     size_t count = 0, capacity = 0;
     int code = SQLITE_DONE;
@@ -79,6 +75,16 @@ static int read_rows(struct store *store, enum store_sql id, size_t row_size,
     *ret_rows = rows;
     *ret_count = count;
     return 0;
+}
+
+/* Copies every row of the statement |id|. */
+static int read_rows(struct store *store, enum store_sql id, size_t row_size,
+                     row_reader reader, void **ret_rows, size_t *ret_count)
+{
+    sqlite3_stmt *all = NULL;
+    int r = store_statement(store, id, &all);
+    return r == 0 ? copy_rows(store, all, row_size, reader, ret_rows, ret_count)
+                  : r;
 }
 
 static void read_text(sqlite3_stmt *row, int at, char *text, size_t size)
@@ -142,6 +148,26 @@ static void read_series(sqlite3_stmt *row, void *ret_series)
     series->kind = strcmp(kind, "counter") == 0 ? STORE_COUNTER : STORE_GAUGE;
 }
 
+static void read_ebb(sqlite3_stmt *row, void *ret_ebb)
+{
+    *(struct store_ebb *)ret_ebb = (struct store_ebb){
+        .seq = sqlite3_column_int64(row, 0),
+        .begin_ns = sqlite3_column_int64(row, 1),
+        .read_ns = sqlite3_column_int64(row, 2),
+        .events = sqlite3_column_int64(row, 3),
+        .is_settled = sqlite3_column_int(row, 4) != 0,
+        .has_answered = sqlite3_column_int(row, 5) != 0,
+    };
+}
+
+static void read_trough(sqlite3_stmt *row, void *ret_trough)
+{
+    *(struct store_trough *)ret_trough = (struct store_trough){
+        .ebb = sqlite3_column_int64(row, 0),
+        .value = sqlite3_column_double(row, 1),
+    };
+}
+
 static void read_verdict(sqlite3_stmt *row, void *ret_verdict)
 {
     struct store_verdict *verdict = ret_verdict;
@@ -202,6 +228,50 @@ int store_verdicts(struct store *store, struct store_verdict **ret_verdicts,
                       read_verdict, &rows, ret_count);
     if (r == 0) {
         *ret_verdicts = rows;
+    }
+    return r;
+}
+
+/* Whether the store has the tables of ebbs: since version 2. */
+static bool has_ebbs(const struct store *store)
+{
+    return store->version >= 2;
+}
+
+int store_ebbs(struct store *store, struct store_ebb **ret_ebbs,
+               size_t *ret_count)
+{
+    void *rows = NULL;
+    size_t count = 0;
+    int r = has_ebbs(store)
+                ? read_rows(store, STORE_SQL_EBBS, sizeof **ret_ebbs, read_ebb,
+                            &rows, &count)
+                : 0;
+    if (r == 0) {
+        *ret_ebbs = rows;
+        *ret_count = count;
+    }
+    return r;
+}
+
+int store_troughs(struct store *store, int64_t series_id,
+                  struct store_trough **ret_troughs, size_t *ret_count)
+{
+    void *rows = NULL;
+    size_t count = 0;
+    int r = 0;
+    if (has_ebbs(store)) {
+        sqlite3_stmt *all = NULL;
+        r = store_statement(store, STORE_SQL_TROUGHS, &all);
+        if (r == 0) {
+            (void)sqlite3_bind_int64(all, 1, series_id);
+            r = copy_rows(store, all, sizeof **ret_troughs, read_trough, &rows,
+                          &count);
+        }
+    }
+    if (r == 0) {
+        *ret_troughs = rows;
+        *ret_count = count;
     }
     return r;
 }

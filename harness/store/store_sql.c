@@ -69,6 +69,26 @@ const char store_sql_schema[] =
     "  PRIMARY KEY(series_id, tick)\n"
     ") STRICT, WITHOUT ROWID;\n"
 
+    "CREATE TABLE ebb(\n"
+    "  -- A stillness after a wave of churn, when its trough was read.\n"
+    "  seq INTEGER PRIMARY KEY,       -- from 1\n"
+    "  begin_ns INTEGER NOT NULL,     -- the last kill before it, ns\n"
+    "  read_ns INTEGER NOT NULL,      -- when the trough was read, ns\n"
+    "  events INTEGER NOT NULL,       -- churn events up to then\n"
+    "  is_settled INTEGER NOT NULL,   -- 1: all had come to rest; 0: time ran "
+    "out\n"
+    "  has_answered INTEGER NOT NULL  -- 1: all gave back what was free, as "
+    "asked\n"
+    ") STRICT;\n"
+
+    "CREATE TABLE trough(\n"
+    "  -- A value of a series at an ebb.\n"
+    "  series_id INTEGER NOT NULL REFERENCES series(id),\n"
+    "  ebb INTEGER NOT NULL REFERENCES ebb(seq),\n"
+    "  value REAL NOT NULL,           -- in the unit of the series\n"
+    "  PRIMARY KEY(series_id, ebb)\n"
+    ") STRICT, WITHOUT ROWID;\n"
+
     "CREATE TABLE verdict(\n"
     "  -- The last judgement. Slopes: unit of the series an hour or an event,\n"
     "  -- with the ends of the confidence interval; NULL: not known.\n"
@@ -120,6 +140,12 @@ const char *const store_sql_statements[STORE_SQL_COUNT] = {
     [STORE_SQL_SAMPLE_ADD] = "INSERT INTO sample VALUES(?1, ?2, ?3)",
     [STORE_SQL_SAMPLES] = "SELECT store_merge(tick, value) FROM sample"
                           " WHERE series_id = ?1 AND tick >= ?2 AND tick <= ?3",
+    [STORE_SQL_EBB_ADD] = "INSERT INTO ebb VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [STORE_SQL_EBBS] = "SELECT seq, begin_ns, read_ns, events, is_settled,"
+                       " has_answered FROM ebb ORDER BY seq",
+    [STORE_SQL_TROUGH_ADD] = "INSERT INTO trough VALUES(?1, ?2, ?3)",
+    [STORE_SQL_TROUGHS] = "SELECT ebb, value FROM trough"
+                          " WHERE series_id = ?1 ORDER BY ebb",
     [STORE_SQL_VERDICTS_DELETE] = "DELETE FROM verdict",
     [STORE_SQL_VERDICT_ADD] = "INSERT INTO verdict"
                               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

@@ -8,7 +8,7 @@
 
 enum {
     STORE_SQL_APPLICATION_ID = 0x504c5441, /* "PLTA", big-endian at byte 68 */
-    STORE_SQL_VERSION = 1,                 /* user_version, byte 60 */
+    STORE_SQL_VERSION = 2,                 /* user_version, byte 60 */
 };
 
 /* The statements that a store keeps prepared. */
@@ -31,6 +31,10 @@ enum store_sql {
     STORE_SQL_TICKS_AFTER,
     STORE_SQL_SAMPLE_ADD,
     STORE_SQL_SAMPLES,
+    STORE_SQL_EBB_ADD,
+    STORE_SQL_EBBS,
+    STORE_SQL_TROUGH_ADD,
+    STORE_SQL_TROUGHS,
     STORE_SQL_VERDICTS_DELETE,
     STORE_SQL_VERDICT_ADD,
     STORE_SQL_VERDICTS,

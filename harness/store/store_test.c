@@ -253,6 +253,48 @@ static void refuses_what_would_break_the_grid(void **state)
     store_close(store);
 }
 
+static void keeps_ebbs_and_their_troughs(void **state)
+{
+    struct store *store = place_create(*state);
+    const struct store_ebb ebb = {.seq = 1,
+                                  .begin_ns = 10,
+                                  .read_ns = 20,
+                                  .events = 100,
+                                  .is_settled = true};
+    const struct store_ebb next = {
+        .seq = 2, .read_ns = 40, .events = 200, .has_answered = true};
+    assert_int_equal(store_ebb_add(store, &ebb), 0);
+    assert_int_equal(store_ebb_add(store, &next), 0);
+    assert_int_equal(store_ebb_add(store, &next), -EEXIST);
+    assert_int_equal(store_trough_add(store, 3, 2, 1.5), 0);
+    assert_int_equal(store_trough_add(store, 3, 1, 4096), 0);
+    assert_int_equal(store_trough_add(store, 4, 1, 7), 0);
+    assert_int_equal(store_trough_add(store, 3, 3, (double)NAN), -EINVAL);
+    store_close(store);
+
+    store = place_reopen(*state);
+    struct store_ebb *ebbs = NULL;
+    struct store_trough *troughs = NULL;
+    size_t count = 0;
+    assert_int_equal(store_ebbs(store, &ebbs, &count), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(ebbs[0].begin_ns, 10);
+    assert_int_equal(ebbs[0].read_ns, 20);
+    assert_int_equal(ebbs[0].events, 100);
+    assert_true(ebbs[0].is_settled && !ebbs[0].has_answered);
+    assert_true(!ebbs[1].is_settled && ebbs[1].has_answered);
+    assert_int_equal(store_troughs(store, 3, &troughs, &count), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(troughs[0].ebb, 1);
+    assert_true(troughs[0].value == 4096 && troughs[1].value == 1.5);
+    free(troughs);
+    assert_int_equal(store_troughs(store, 9, &troughs, &count), 0);
+    assert_int_equal(count, 0);
+    free(troughs);
+    free(ebbs);
+    store_close(store);
+}
+
 static void replaces_verdicts_and_keeps_unknown_slopes(void **state)
 {
     const struct store_verdict first[] = {
@@ -349,6 +391,7 @@ int main(void)
         PLACED(gives_points_of_a_span_with_both_ends),
         PLACED(leaves_a_gap_where_a_value_was_missed),
         PLACED(refuses_what_would_break_the_grid),
+        PLACED(keeps_ebbs_and_their_troughs),
         PLACED(replaces_verdicts_and_keeps_unknown_slopes),
         PLACED(reads_a_million_values_in_order),
         PLACED(needs_no_more_memory_for_more_batches),

@@ -42,6 +42,16 @@ static void bind_known(sqlite3_stmt *statement, int at, int64_t number,
     }
 }
 
+/* An integer where it is one: it takes less room. */
+static void bind_value(sqlite3_stmt *statement, int at, double value)
+{
+    if (fabs(value) <= INTEGRAL_MAX && value == trunc(value)) {
+        bind_int(statement, at, (int64_t)value);
+    } else {
+        (void)sqlite3_bind_double(statement, at, value);
+    }
+}
+
 int store_meta_set(struct store *store, const char *key, const char *value)
 {
     sqlite3_stmt *set = NULL;
@@ -175,12 +185,7 @@ int store_flush(struct store *store)
         const struct store_sample *sample = &store->waiting[i];
         bind_int(add, 1, sample->series_id);
         bind_int(add, 2, sample->tick);
-        if (fabs(sample->value) <= INTEGRAL_MAX &&
-            sample->value == trunc(sample->value)) {
-            bind_int(add, 3, (int64_t)sample->value);
-        } else {
-            (void)sqlite3_bind_double(add, 3, sample->value);
-        }
+        bind_value(add, 3, sample->value);
         r = store_write_run(store, add, "cannot record a sample");
     }
     store->waiting_count = 0;
@@ -231,6 +236,41 @@ int store_value_add(struct store *store, int64_t series_id, int64_t tick,
             .series_id = series_id, .tick = tick, .value = value};
     }
     return r;
+}
+
+int store_ebb_add(struct store *store, const struct store_ebb *ebb)
+{
+    sqlite3_stmt *add = NULL;
+    int r = store_write_statement(store, STORE_SQL_EBB_ADD, &add);
+    if (r != 0) {
+        return r;
+    }
+    bind_int(add, 1, ebb->seq);
+    bind_int(add, 2, ebb->begin_ns);
+    bind_int(add, 3, ebb->read_ns);
+    bind_int(add, 4, ebb->events);
+    bind_int(add, 5, ebb->is_settled);
+    bind_int(add, 6, ebb->has_answered);
+    return store_write_run(store, add, "cannot record an ebb");
+}
+
+int store_trough_add(struct store *store, int64_t series_id, int64_t ebb,
+                     double value)
+{
+    sqlite3_stmt *add = NULL;
+    if (!isfinite(value)) {
+        err_set(&store->err, store->path, 0, 0,
+                "cannot record a trough that is no number; leave it out");
+        return -EINVAL;
+    }
+    int r = store_write_statement(store, STORE_SQL_TROUGH_ADD, &add);
+    if (r != 0) {
+        return r;
+    }
+    bind_int(add, 1, series_id);
+    bind_int(add, 2, ebb);
+    bind_value(add, 3, value);
+    return store_write_run(store, add, "cannot record a trough");
 }
 
 static int verdict_add(struct store *store, const struct store_verdict *verdict)

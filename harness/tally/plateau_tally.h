@@ -21,6 +21,20 @@
  * |is_ready| is 1, and |count| says how many are in use. The harness hands the
  * page over through the environment variable PLATEAU_TALLY, "fd:N" (an
  * inherited descriptor to map shared); other forms are reserved.
+ *
+ * Being asked. When the churn pauses, the harness wants a reading with nothing
+ * in it that is merely late: it adds 1 to |request|. A program that looks there
+ * now and then (one load; 20 ms is often enough) gives back what it has freed,
+ * brings its entries up to date, and answers:
+ *
+ *     uint32_t asked = plateau_tally_asked(tally);
+ *     if (asked != 0) {
+ *         malloc_trim(0);            or the purge of another allocator
+ *         plateau_tally_set(...);    everything that is set now and then
+ *         plateau_tally_answer(tally, asked);
+ *     }
+ *
+ * A program that never answers is read as it stands, a little later.
  */
 #ifndef PLATEAU_TALLY_H
 #define PLATEAU_TALLY_H
@@ -67,8 +81,8 @@ struct plateau_tally {
     uint32_t capacity;   /* entries that fit */
     uint32_t count;      /* entries in use */
     uint64_t generation; /* which life of the slot this is, from 1 */
-    uint32_t request;    /* reserved: what the harness asks for */
-    uint32_t response;   /* reserved: what has been done */
+    uint32_t request;    /* the harness's: how often it has asked */
+    uint32_t response;   /* ours: the last request that was answered */
     uint64_t reserved[3];
     __extension__ struct plateau_tally_entry entries[]; /* not in ISO C++ */
 };
@@ -202,6 +216,22 @@ static inline void plateau_tally_set_pair(struct plateau_tally_entry *entry,
 {
     __atomic_store_n(&entry->value, spawned, __ATOMIC_RELAXED);
     __atomic_store_n(&entry->finished, finished, __ATOMIC_RELAXED);
+}
+
+/* The request that waits for an answer; 0: none. Not 0 at its wrap either: the
+ * harness leaves that number out. */
+static inline uint32_t plateau_tally_asked(const struct plateau_tally *tally)
+{
+    uint32_t asked = __atomic_load_n(&tally->request, __ATOMIC_ACQUIRE);
+    return asked != __atomic_load_n(&tally->response, __ATOMIC_RELAXED) ? asked
+                                                                        : 0;
+}
+
+/* All that was asked for is done and published. From one thread at a time. */
+static inline void plateau_tally_answer(struct plateau_tally *tally,
+                                        uint32_t asked)
+{
+    __atomic_store_n(&tally->response, asked, __ATOMIC_RELEASE);
 }
 
 #ifdef __cplusplus

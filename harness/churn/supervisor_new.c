@@ -1,0 +1,246 @@
+/* The making of a supervisor: slots, limits, programs, folders, tide; what can
+ * go wrong goes wrong here, before anything is started. */
+#include "churn/supervisor_state.h"
+
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    PATH_SIZE = 4096,
+    FDS_PER_SLOT = 12, /* pidfd, pipe, page, log, the sampler's files */
+    FDS_BESIDES = 64,  /* of our own */
+};
+
+/* --- making ----------------------------------------------------------------
+ */
+
+static void init_slot(struct supervisor *supervisor,
+                      const struct scenario_role *role, uint32_t ordinal)
+{
+    struct slot *slot = &supervisor->slots[supervisor->counts.slots];
+    slot_init(slot, &supervisor->slot_config, role, supervisor->counts.slots,
+              ordinal);
+    slot->supervisor = supervisor;
+    supervisor->counts.slots++;
+    supervisor_init_slot_watchers(slot);
+}
+
+static int make_slots(struct supervisor *supervisor, struct err *err)
+{
+    const struct scenario *scenario = supervisor->config.scenario;
+    static const enum role_kind order[] = {ROLE_OBSERVER, ROLE_CHURNER};
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < scenario->roles_count; i++) {
+        total += scenario->roles[i].count;
+    }
+    supervisor->slots = calloc(total, sizeof *supervisor->slots);
+    if (supervisor->slots == NULL) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        for (uint32_t i = 0; i < scenario->roles_count; i++) {
+            const struct scenario_role *role = &scenario->roles[i];
+            for (uint32_t j = 0; role->kind == order[k] && j < role->count;
+                 j++) {
+                init_slot(supervisor, role, j);
+                supervisor->observers_count += role->kind == ROLE_OBSERVER;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Our descriptors grow with the slots; the targets keep the limit that they
+ * would have had. */
+static int raise_open_files(struct supervisor *supervisor, struct err *err)
+{
+    uint64_t wanted =
+        (uint64_t)supervisor->counts.slots * FDS_PER_SLOT + FDS_BESIDES;
+    uint64_t most = 0;
+    int result = host_raise_open_files(
+        wanted, &supervisor->slot_config.open_files_limit, &most);
+    if (result != 0) {
+        err_set(err, NULL, 0, 0,
+                "%u processes need %" PRIu64 " open files and the hard limit "
+                "is %" PRIu64 "; raise it (ulimit -Hn) or ask for fewer",
+                supervisor->counts.slots, wanted, most);
+    }
+    return result;
+}
+
+/* Every role's program is looked for before anything is started. */
+static int check_programs(struct supervisor *supervisor, struct err *err)
+{
+    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+        const struct slot *slot = &supervisor->slots[i];
+        int result = slot->ordinal == 0 ? slot_check(slot, err) : 0;
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int make_logs_folder(const char *run_folder, struct err *err)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s/logs", run_folder);
+    return slot_make_folder(path, err);
+}
+
+static int make_tide(struct supervisor *supervisor)
+{
+    const struct scenario *scenario = supervisor->config.scenario;
+    const struct tide_config config = {
+        .loop = supervisor->config.loop,
+        .start_ns = supervisor->config.start_ns,
+        .waves = {.wave_events = scenario->wave_events,
+                  .wave_ns = (int64_t)(scenario->wave_s * 1e9),
+                  .waves = scenario->waves,
+                  .settle_min_ns = (int64_t)(scenario->settle_min_s * 1e9),
+                  .settle_max_ns = (int64_t)(scenario->settle_max_s * 1e9)},
+        .observers_count = supervisor->observers_count,
+        .context = supervisor,
+        .page = supervisor_page_of,
+        .is_all_up = supervisor_is_all_up,
+        .on_read = supervisor_on_ebb_read,
+        .on_turn = supervisor_on_turn,
+    };
+    return tide_init(&supervisor->tide, &config);
+}
+
+int supervisor_new(const struct supervisor_config *config,
+                   struct supervisor **ret_supervisor, struct err *err)
+{
+    struct supervisor *supervisor = calloc(1, sizeof *supervisor);
+    if (supervisor == NULL) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
+    supervisor->config = *config;
+    supervisor->slot_config = (struct slot_config){
+        .seed = config->seed,
+        .run_folder = config->run_folder,
+        .meshnode = config->meshnode,
+    };
+    supervisor->slot_config.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    supervisor_init_watchers(supervisor);
+    int result = make_slots(supervisor, err);
+    if (result == 0 && make_tide(supervisor) != 0) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        result = -ENOMEM;
+    }
+    if (result == 0) {
+        result = check_programs(supervisor, err);
+    }
+    if (result == 0) {
+        result = raise_open_files(supervisor, err);
+    }
+    if (result == 0) {
+        result = make_logs_folder(config->run_folder, err);
+    }
+    for (uint32_t i = 0; result == 0 && i < supervisor->counts.slots; i++) {
+        result = slot_open(&supervisor->slots[i], err);
+    }
+    if (result != 0) {
+        supervisor_free(supervisor);
+        return result;
+    }
+    *ret_supervisor = supervisor;
+    return 0;
+}
+
+static void free_slot(struct slot *slot)
+{
+    struct ev_loop *loop = slot->supervisor->config.loop;
+    ev_io_stop(loop, &slot->exit_watcher);
+    ev_timer_stop(loop, &slot->timer);
+    ev_io_stop(loop, &slot->ready_watcher);
+    slot_close(slot);
+}
+
+void supervisor_free(struct supervisor *supervisor)
+{
+    if (supervisor == NULL) {
+        return;
+    }
+    ev_timer_stop(supervisor->config.loop, &supervisor->phase_timer);
+    ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
+    ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
+    tide_deinit(&supervisor->tide);
+    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+        free_slot(&supervisor->slots[i]);
+    }
+    if (supervisor->slot_config.null_fd >= 0) {
+        (void)close(supervisor->slot_config.null_fd);
+    }
+    free(supervisor->slots);
+    free(supervisor);
+}
+
+/* --- looking ---------------------------------------------------------------
+ */
+
+enum supervisor_phase supervisor_phase(const struct supervisor *supervisor)
+{
+    return supervisor->phase;
+}
+
+enum supervisor_end supervisor_end(const struct supervisor *supervisor)
+{
+    return supervisor->end;
+}
+
+const char *supervisor_sentence(const struct supervisor *supervisor)
+{
+    return supervisor->sentence;
+}
+
+void supervisor_counts(const struct supervisor *supervisor,
+                       struct supervisor_counts *ret_counts)
+{
+    *ret_counts = supervisor->counts;
+    if (supervisor->phase == SUPERVISOR_CHURNING) {
+        ret_counts->churned_ns =
+            waves_churn_ns(&supervisor->tide.waves,
+                           host_now_ns() - supervisor->config.start_ns);
+        ret_counts->is_ebb = !waves_may_kill(&supervisor->tide.waves);
+    }
+    ret_counts->ready_mean_ns =
+        supervisor->ready_seen > 0
+            ? (double)supervisor->ready_sum_ns / (double)supervisor->ready_seen
+            : 0.;
+}
+
+void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
+                     struct supervisor_slot *ret_slot)
+{
+    const struct slot *slot = &supervisor->slots[slot_id];
+    *ret_slot = (struct supervisor_slot){
+        .id = slot->id,
+        .role = slot->role->name,
+        .ordinal = slot->ordinal,
+        .is_observer = slot->id < supervisor->observers_count,
+        .tally = &slot->page,
+    };
+}
+
+const char *supervisor_phase_name(enum supervisor_phase phase)
+{
+    static const char *const names[] = {
+        [SUPERVISOR_OBSERVERS] = "observers",
+        [SUPERVISOR_CHURNERS] = "churners",
+        [SUPERVISOR_SETTLING] = "settling",
+        [SUPERVISOR_CHURNING] = "churning",
+        [SUPERVISOR_STOPPING] = "stopping",
+        [SUPERVISOR_DONE] = "done",
+    };
+    return names[phase];
+}
