@@ -66,7 +66,7 @@ static void a_cache_that_is_at_work_rests_most_of_the_time(void **state)
     (void)state;
     unsigned short seed[3] = {SEED, SEED, SEED};
     int settled = 0;
-    print_message("seed %d\n", SEED);
+    print_message("# seed %d\n", SEED);
     for (int run = 0; run < 1000; run++) {
         double values[6];
         for (int i = 0; i < 6; i++) {
