@@ -611,6 +611,7 @@ int hyparview_init(struct hyparview *h, const struct peer_contact *self,
     rng_init(&h->rng, seed);
     h->hash_key = rng_next(&h->rng);
     h->shuffle_due_ns = INT64_MAX;
+    h->failed_until_ns = INT64_MIN;
     h->refresh_due_ns = INT64_MAX;
     h->refresh_delay_ns = h->params.refresh_min_ns;
     round_reset(h);
@@ -669,12 +670,13 @@ void hyparview_leave(struct hyparview *h, int64_t now_ns)
 }
 
 /* A peer that speaks is alive, and where it says. */
-static void note_sender(struct hyparview *h, const struct peer_contact *from)
+static void note_sender(struct hyparview *h, const struct peer_contact *from,
+                        int64_t now_ns)
 {
     int i = hyparview_find_active(h, &from->id);
     int j = hyparview_find_passive(h, &from->id);
 
-    hyparview_failed_forget(h, &from->id);
+    hyparview_failed_forget(h, &from->id, now_ns);
     if (!peer_addr_is_set(&from->addr))
         return;
     if (i >= 0)
@@ -706,7 +708,7 @@ int hyparview_receive(struct hyparview *h, const struct peer_contact *from,
         !peer_id_is_set(&from->id))
         return HYPARVIEW_OK;
     enter(h);
-    note_sender(h, &sender);
+    note_sender(h, &sender, now_ns);
     handlers[message->type - WIRE_JOIN](h, &sender, message, now_ns);
     promote(h, now_ns);
     leave(h);
@@ -743,7 +745,7 @@ void hyparview_peer_back(struct hyparview *h, const struct peer_contact *peer,
     if (h->is_left || !hyparview_failed_holds(h, &peer->id, now_ns))
         return;
     enter(h);
-    hyparview_failed_forget(h, &peer->id);
+    hyparview_failed_forget(h, &peer->id, now_ns);
     hyparview_passive_add(h, peer, 0, false, now_ns);
     promote(h, now_ns);
     leave(h);

@@ -157,7 +157,8 @@ struct hyparview {
     uint16_t contacts_tried;
     uint16_t refusals; /* in this round of promotion */
     bool is_left;
-    bool is_inside; /* guards against calls from an operation */
+    bool is_inside;          /* guards against calls from an operation */
+    int64_t failed_until_ns; /* none is remembered after that */
     int64_t shuffle_due_ns;
     int64_t retry_due_ns; /* of the next round, INT64_MAX when none waits */
     int64_t retry_delay_ns;

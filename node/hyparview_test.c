@@ -293,6 +293,20 @@ static void failed_peer_does_not_come_back_by_shuffle_for_a_while(void **state)
     hyparview_deinit(&h);
 }
 
+/* Or one peer that fails over and over would push all others out. */
+static void peer_that_fails_again_takes_no_second_place(void **state)
+{
+    struct hyparview h;
+    struct peer_contact failed = peer_named(60);
+
+    (void)state;
+    start(&h, NULL);
+    for (int64_t i = 0; i < 100; i++)
+        hyparview_peer_failed(&h, &failed, i * SECOND_NS);
+    assert_int_equal(hyparview_failed_count(&h, 100 * SECOND_NS), 1);
+    hyparview_deinit(&h);
+}
+
 static void unanswered_request_times_out(void **state)
 {
     struct hyparview h;
@@ -779,6 +793,7 @@ int main(void)
         cmocka_unit_test(accepts_before_the_link_is_used),
         cmocka_unit_test(failed_peer_is_replaced_from_the_passive_view),
         cmocka_unit_test(failed_peer_does_not_come_back_by_shuffle_for_a_while),
+        cmocka_unit_test(peer_that_fails_again_takes_no_second_place),
         cmocka_unit_test(unanswered_request_times_out),
         cmocka_unit_test(reply_with_a_stale_nonce_changes_nothing),
         cmocka_unit_test(stranger_is_told_that_it_is_none),

@@ -75,36 +75,53 @@ bool hyparview_is_self(const struct hyparview *h, const struct peer_id *id)
     return peer_id_equal(&h->self.id, id);
 }
 
-/* The memory of failed peers: a ring, the oldest is overwritten. */
+/* The memory of failed peers: a ring, the oldest is overwritten. A peer that
+ * fails again while it is remembered keeps its place. */
+
+static struct hyparview_failed *
+failed_find(const struct hyparview *h, const struct peer_id *id, int64_t now_ns)
+{
+    uint64_t hash;
+
+    if (h->failed_until_ns <= now_ns)
+        return NULL;
+    hash = peer_id_hash(id, h->hash_key);
+    for (int64_t i = 0; i < h->params.failed_max; i++)
+        if (h->failed[i].hash == hash && h->failed[i].until_ns > now_ns)
+            return &h->failed[i];
+    return NULL;
+}
 
 void hyparview_failed_add(struct hyparview *h, const struct peer_id *id,
                           int64_t now_ns)
 {
+    struct hyparview_failed *failed = failed_find(h, id, now_ns);
+
     if (h->params.failed_max == 0)
         return;
-    h->failed[h->failed_next].hash = peer_id_hash(id, h->hash_key);
-    h->failed[h->failed_next].until_ns = now_ns + h->params.failed_ttl_ns;
-    h->failed_next = (uint16_t)((h->failed_next + 1) % h->params.failed_max);
+    if (failed == NULL) {
+        failed = &h->failed[h->failed_next];
+        h->failed_next =
+            (uint16_t)((h->failed_next + 1) % h->params.failed_max);
+    }
+    failed->hash = peer_id_hash(id, h->hash_key);
+    failed->until_ns = now_ns + h->params.failed_ttl_ns;
+    h->failed_until_ns = failed->until_ns;
 }
 
 bool hyparview_failed_holds(const struct hyparview *h, const struct peer_id *id,
                             int64_t now_ns)
 {
-    uint64_t hash = peer_id_hash(id, h->hash_key);
-
-    for (int64_t i = 0; i < h->params.failed_max; i++)
-        if (h->failed[i].hash == hash && h->failed[i].until_ns > now_ns)
-            return true;
-    return false;
+    return failed_find(h, id, now_ns) != NULL;
 }
 
-void hyparview_failed_forget(struct hyparview *h, const struct peer_id *id)
+void hyparview_failed_forget(struct hyparview *h, const struct peer_id *id,
+                             int64_t now_ns)
 {
-    uint64_t hash = peer_id_hash(id, h->hash_key);
+    struct hyparview_failed *failed = failed_find(h, id, now_ns);
 
-    for (int64_t i = 0; i < h->params.failed_max; i++)
-        if (h->failed[i].hash == hash)
-            h->failed[i].until_ns = INT64_MIN;
+    if (failed != NULL)
+        failed->until_ns = INT64_MIN;
 }
 
 /* The passive view. */

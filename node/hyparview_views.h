@@ -42,7 +42,8 @@ bool hyparview_failed_holds(const struct hyparview *h, const struct peer_id *id,
                             int64_t now_ns);
 
 /* It has spoken, so it lives. */
-void hyparview_failed_forget(struct hyparview *h, const struct peer_id *id);
+void hyparview_failed_forget(struct hyparview *h, const struct peer_id *id,
+                             int64_t now_ns);
 
 void hyparview_passive_remove(struct hyparview *h, const struct peer_id *id);
 

@@ -1,6 +1,12 @@
-/* One heap of events in order of time, then of creation. Four kinds: a message
- * arrives, a connection's end becomes known (lost, or closed by the other
- * side), a node's deadline has come. */
+/* Happy path: a node's operations hand messages over; each is encoded and comes
+ * out of the queue of events after the pair's latency, is decoded, and goes to
+ * HyParView or Plumtree of the receiver, whose next deadline is then entered
+ * anew.
+ *
+ * Failure modes: what is sent to a dead node comes back as a lost connection
+ * after a round trip; a connection closed by one side is gone for that side at
+ * once and for the other a latency later, and what arrives on it meanwhile is
+ * ignored. */
 #include "sim_net.h"
 
 #include <assert.h>
@@ -9,23 +15,7 @@
 
 #define MS_NS INT64_C(1000000)
 
-enum event_kind { EVENT_MESSAGE, EVENT_FAILED, EVENT_CLOSED, EVENT_TICK };
-
-struct sim_event {
-    int64_t at_ns;
-    uint64_t sequence;
-    enum event_kind kind;
-    uint32_t to, to_incarnation;
-    uint32_t connection;
-    struct peer_contact peer; /* sender, or whom it is about */
-    uint8_t *bytes;
-    size_t bytes_count;
-};
-
-struct sim_connection {
-    uint32_t slots[2]; /* who dialled, who was dialled */
-    bool is_closed[2]; /* by that side */
-};
+enum { PAYLOAD_SIZE = 40, MILLION = 1000000 };
 
 static void *must(void *memory)
 {
@@ -69,54 +59,6 @@ const struct sim_node *sim_find(const struct sim *sim,
     return find(sim, contact);
 }
 
-/* The heap. */
-
-static bool is_before(const struct sim_event *a, const struct sim_event *b)
-{
-    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns
-                                : a->sequence < b->sequence;
-}
-
-static void event_push(struct sim *sim, struct sim_event event)
-{
-    size_t i = sim->events_count++;
-
-    if (sim->events_count > sim->events_capacity) {
-        sim->events_capacity = 2 * sim->events_count;
-        sim->events = must(realloc(sim->events, sim->events_capacity *
-                                                    sizeof(sim->events[0])));
-    }
-    event.sequence = sim->events_sequence++;
-    while (i > 0 && is_before(&event, &sim->events[(i - 1) / 2])) {
-        sim->events[i] = sim->events[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    sim->events[i] = event;
-}
-
-static struct sim_event event_pop(struct sim *sim)
-{
-    struct sim_event first = sim->events[0];
-    struct sim_event last = sim->events[--sim->events_count];
-    size_t i = 0;
-
-    for (;;) {
-        size_t child = 2 * i + 1;
-
-        if (child >= sim->events_count)
-            break;
-        if (child + 1 < sim->events_count &&
-            is_before(&sim->events[child + 1], &sim->events[child]))
-            child++;
-        if (!is_before(&sim->events[child], &last))
-            break;
-        sim->events[i] = sim->events[child];
-        i = child;
-    }
-    sim->events[i] = last;
-    return first;
-}
-
 /* The same both ways and all the time, so that connections stay in order. */
 static int64_t latency_ns(const struct sim *sim, uint32_t a, uint32_t b)
 {
@@ -143,6 +85,12 @@ static struct sim_link *link_find(struct sim_node *node, uint32_t slot,
     return NULL;
 }
 
+static void connection_release(struct sim *sim, uint32_t i)
+{
+    if (--sim->connections[i].uses == 0)
+        sim->unused[sim->unused_count++] = i;
+}
+
 static struct sim_link *link_add(struct sim_node *node, uint32_t slot,
                                  uint32_t incarnation, uint32_t connection)
 {
@@ -155,24 +103,50 @@ static struct sim_link *link_add(struct sim_node *node, uint32_t slot,
     node->links_count++;
     if (node->links_count > node->links_peak)
         node->links_peak = node->links_count;
+    node->sim->connections[connection].uses++;
     *link = (struct sim_link){slot, incarnation, connection};
     return link;
 }
 
 static void link_remove(struct sim_node *node, struct sim_link *link)
 {
+    connection_release(node->sim, link->connection);
     *link = node->links[--node->links_count];
 }
 
+/* What is left of connections to those who had the slot before. */
+static void links_to_dead_remove(struct sim_node *node, uint32_t slot)
+{
+    const struct sim_node *other = &node->sim->nodes[slot];
+
+    for (uint32_t i = node->links_count; i-- > 0;)
+        if (node->links[i].slot == slot &&
+            (!other->is_alive ||
+             node->links[i].incarnation != other->incarnation))
+            link_remove(node, &node->links[i]);
+}
+
+static void connections_grow(struct sim *sim)
+{
+    uint32_t capacity = 2 * sim->connections_capacity + 64;
+
+    sim->connections =
+        must(realloc(sim->connections, capacity * sizeof(sim->connections[0])));
+    sim->unused = must(realloc(sim->unused, capacity * sizeof(sim->unused[0])));
+    sim->connections_capacity = capacity;
+}
+
+/* A connection that nothing names yet. */
 static uint32_t dial(struct sim *sim, uint32_t from, uint32_t to)
 {
-    uint32_t i = sim->connections_count++;
+    uint32_t i;
 
-    if (sim->connections_count > sim->connections_capacity) {
-        sim->connections_capacity = 2 * sim->connections_count;
-        sim->connections =
-            must(realloc(sim->connections, sim->connections_capacity *
-                                               sizeof(sim->connections[0])));
+    if (sim->unused_count > 0) {
+        i = sim->unused[--sim->unused_count];
+    } else {
+        if (sim->connections_count == sim->connections_capacity)
+            connections_grow(sim);
+        i = sim->connections_count++;
     }
     sim->connections[i] = (struct sim_connection){.slots = {from, to}};
     sim->dials_count++;
@@ -189,11 +163,32 @@ static bool *closed_by(struct sim *sim, uint32_t connection, uint32_t slot)
 static void fail_later(struct sim *sim, const struct sim_node *node,
                        const struct peer_contact *peer, int64_t delay_ns)
 {
-    event_push(sim, (struct sim_event){.at_ns = sim->now_ns + delay_ns,
-                                       .kind = EVENT_FAILED,
-                                       .to = node->slot,
-                                       .to_incarnation = node->incarnation,
-                                       .peer = *peer});
+    struct sim_event event = {.at_ns = sim->now_ns + delay_ns,
+                              .kind = SIM_EVENT_FAILED,
+                              .to = node->slot,
+                              .to_incarnation = node->incarnation,
+                              .peer = *peer};
+
+    sim_events_push(&sim->events, &event);
+}
+
+static bool happens(struct sim *sim, uint32_t ppm)
+{
+    return ppm > 0 && rng_below(&sim->rng, MILLION) < ppm;
+}
+
+static void message_push(struct sim *sim, struct sim_event *event,
+                         const struct wire_message *message)
+{
+    size_t size = wire_encoded_bytes(message);
+
+    if (happens(sim, sim->faults.reorder_ppm))
+        event->at_ns += rng_between(&sim->rng, 0, sim->faults.reorder_max_ns);
+    event->bytes = must(malloc(size));
+    if (wire_encode(message, event->bytes, size, &event->bytes_count) != 0)
+        abort();
+    sim->connections[event->connection].uses++;
+    sim_events_push(&sim->events, event);
 }
 
 /* Sends over the link that there is, or dials. Refused dials are reported
@@ -205,10 +200,12 @@ static void transmit(struct sim_node *node, const struct peer_contact *to,
     struct sim_node *target = find(sim, to);
     uint32_t slot = slot_of(&to->addr);
     int64_t delay_ns = latency_ns(sim, node->slot, slot);
-    struct sim_event event = {.kind = EVENT_MESSAGE, .peer = node->self};
+    struct sim_event event = {.kind = SIM_EVENT_MESSAGE, .peer = node->self};
     struct sim_link *link;
 
     if (target == NULL) {
+        if (slot < sim->nodes_max)
+            links_to_dead_remove(node, slot);
         fail_later(sim, node, to, 2 * delay_ns);
         return;
     }
@@ -218,15 +215,15 @@ static void transmit(struct sim_node *node, const struct peer_contact *to,
                         dial(sim, node->slot, slot));
     if (sim->drop != NULL && sim->drop(sim, node->slot, slot, message))
         return;
+    if (happens(sim, sim->faults.loss_ppm))
+        return;
     event.at_ns = sim->now_ns + delay_ns;
     event.to = slot;
     event.to_incarnation = target->incarnation;
     event.connection = link->connection;
-    event.bytes = must(malloc(wire_encoded_bytes(message)));
-    if (wire_encode(message, event.bytes, wire_encoded_bytes(message),
-                    &event.bytes_count) != 0)
-        abort();
-    event_push(sim, event);
+    message_push(sim, &event, message);
+    if (happens(sim, sim->faults.duplicate_ppm))
+        message_push(sim, &event, message);
 }
 
 /* The operations of the two protocols. */
@@ -243,29 +240,35 @@ static void on_close(void *context, const struct peer_contact *peer)
     struct sim *sim = node->sim;
     uint32_t slot = slot_of(&peer->addr);
     struct sim_node *target = find(sim, peer);
+    struct sim_event event = {.kind = SIM_EVENT_CLOSED};
     struct sim_link *link;
 
-    if (target == NULL)
+    if (target == NULL) {
+        if (slot < sim->nodes_max)
+            links_to_dead_remove(node, slot);
         return;
+    }
     link = link_find(node, slot, target->incarnation);
     if (link == NULL)
         return;
     *closed_by(sim, link->connection, node->slot) = true;
-    event_push(sim,
-               (struct sim_event){.at_ns = sim->now_ns +
-                                           latency_ns(sim, node->slot, slot),
-                                  .kind = EVENT_CLOSED,
-                                  .to = slot,
-                                  .to_incarnation = target->incarnation,
-                                  .connection = link->connection,
-                                  .peer = node->self});
+    event.at_ns = sim->now_ns + latency_ns(sim, node->slot, slot);
+    event.to = slot;
+    event.to_incarnation = target->incarnation;
+    event.connection = link->connection;
+    event.peer = node->self;
+    sim->connections[link->connection].uses++;
+    sim_events_push(&sim->events, &event);
     link_remove(node, link);
 }
 
 static void on_neighbor_up(void *context, const struct peer_contact *peer)
 {
     struct sim_node *node = context;
+    struct sim_neighbors *neighbors = &node->sim->neighbors[node->slot];
 
+    assert(neighbors->count < HYPARVIEW_ACTIVE_MAX);
+    neighbors->slots[neighbors->count++] = slot_of(&peer->addr);
     if (plumtree_neighbor_up(&node->plumtree, &peer->id) != 0)
         abort();
 }
@@ -274,24 +277,47 @@ static void on_neighbor_down(void *context, const struct peer_contact *peer,
                              enum hyparview_down why)
 {
     struct sim_node *node = context;
+    struct sim_neighbors *neighbors = &node->sim->neighbors[node->slot];
+    uint32_t slot = slot_of(&peer->addr);
 
     (void)why;
+    for (uint32_t i = 0; i < neighbors->count; i++) {
+        if (neighbors->slots[i] == slot) {
+            neighbors->slots[i] = neighbors->slots[--neighbors->count];
+            break;
+        }
+    }
     plumtree_neighbor_down(&node->plumtree, &peer->id, node->sim->now_ns);
+}
+
+/* Broadcasts carry their number. */
+static uint32_t number_of(const uint8_t *payload, size_t payload_bytes)
+{
+    uint32_t number;
+
+    if (payload_bytes != PAYLOAD_SIZE)
+        abort();
+    memcpy(&number, payload, sizeof(number));
+    return number;
 }
 
 static void on_plumtree_send(void *context, const struct peer_id *to,
                              const struct wire_message *message)
 {
     struct sim_node *node = context;
+    struct sim *sim = node->sim;
     const struct hyparview *h = &node->hyparview;
+    int i = 0;
 
-    for (size_t i = 0; i < hyparview_active_count(h); i++) {
-        if (peer_id_equal(&hyparview_active_at(h, i)->id, to)) {
-            transmit(node, hyparview_active_at(h, i), message);
-            return;
-        }
-    }
-    abort();
+    while (!peer_id_equal(&hyparview_active_at(h, (size_t)i)->id, to))
+        i++;
+    if (message->type == WIRE_GOSSIP)
+        sim->records[number_of(message->gossip.payload,
+                               message->gossip.payload_bytes)]
+            .payloads++;
+    else
+        sim->control_count++;
+    transmit(node, hyparview_active_at(h, (size_t)i), message);
 }
 
 static void on_deliver(void *context, const struct message_id *id,
@@ -299,11 +325,18 @@ static void on_deliver(void *context, const struct message_id *id,
                        size_t payload_bytes)
 {
     struct sim_node *node = context;
+    uint32_t number = number_of(payload, payload_bytes);
+    struct sim_record *record = &node->sim->records[number];
 
     (void)id;
-    if (payload_bytes < 1 || hops == 0)
+    if (hops == 0)
         abort();
-    node->delivered[payload[0]]++;
+    if (node->delivered[number] == 0)
+        record->delivered++;
+    if (node->delivered[number] < UINT8_MAX)
+        node->delivered[number]++;
+    if (hops > record->hops_max)
+        record->hops_max = hops;
 }
 
 static const struct hyparview_ops hyparview_ops = {
@@ -317,6 +350,7 @@ static void schedule_tick(struct sim_node *node)
     struct sim *sim = node->sim;
     int64_t due_ns = hyparview_next_deadline_ns(&node->hyparview);
     int64_t other_ns = plumtree_next_deadline_ns(&node->plumtree);
+    struct sim_event event = {.kind = SIM_EVENT_TICK};
 
     if (other_ns < due_ns)
         due_ns = other_ns;
@@ -325,24 +359,33 @@ static void schedule_tick(struct sim_node *node)
     if (due_ns < sim->now_ns)
         due_ns = sim->now_ns;
     node->tick_ns = due_ns;
-    event_push(sim, (struct sim_event){.at_ns = due_ns,
-                                       .kind = EVENT_TICK,
-                                       .to = node->slot,
-                                       .to_incarnation = node->incarnation});
+    event.at_ns = due_ns;
+    event.to = node->slot;
+    event.to_incarnation = node->incarnation;
+    sim_events_push(&sim->events, &event);
+}
+
+static void trace_word(struct sim *sim, uint64_t word)
+{
+    uint64_t mixed = (sim->trace_hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+
+    sim->trace_hash = mixed ^ mixed >> 32;
 }
 
 static void trace(struct sim *sim, const struct sim_event *event)
 {
-    uint64_t words[3] = {(uint64_t)event->at_ns,
-                         (uint64_t)event->kind << 32 | event->to,
-                         event->connection};
+    size_t i = 0;
 
-    for (size_t i = 0; i < 3; i++)
-        sim->trace_hash =
-            (sim->trace_hash ^ words[i]) * UINT64_C(0x100000001b3);
-    for (size_t i = 0; i < event->bytes_count; i++)
-        sim->trace_hash =
-            (sim->trace_hash ^ event->bytes[i]) * UINT64_C(0x100000001b3);
+    trace_word(sim, (uint64_t)event->at_ns);
+    trace_word(sim, (uint64_t)event->kind << 32 | event->to);
+    for (; i + 8 <= event->bytes_count; i += 8) {
+        uint64_t word;
+
+        memcpy(&word, event->bytes + i, sizeof(word));
+        trace_word(sim, word);
+    }
+    for (; i < event->bytes_count; i++)
+        trace_word(sim, event->bytes[i]);
 }
 
 static void take_message(struct sim_node *node, const struct sim_event *event)
@@ -374,7 +417,7 @@ static void take_end(struct sim_node *node, const struct sim_event *event)
 {
     struct sim *sim = node->sim;
 
-    if (event->kind == EVENT_FAILED) {
+    if (event->kind == SIM_EVENT_FAILED) {
         hyparview_peer_failed(&node->hyparview, &event->peer, sim->now_ns);
         return;
     }
@@ -388,50 +431,85 @@ static void take_end(struct sim_node *node, const struct sim_event *event)
     }
 }
 
-static void take(struct sim *sim, struct sim_event *event)
+static void take_tick(struct sim_node *node, int64_t at_ns)
+{
+    struct sim *sim = node->sim;
+
+    if (at_ns != node->tick_ns)
+        return;
+    node->tick_ns = INT64_MAX;
+    sim->ticks_count++;
+    hyparview_tick(&node->hyparview, sim->now_ns);
+    plumtree_tick(&node->plumtree, sim->now_ns);
+}
+
+static void take_for_node(struct sim *sim, const struct sim_event *event)
 {
     struct sim_node *node = &sim->nodes[event->to];
 
-    sim->now_ns = event->at_ns;
     if (!node->is_alive || node->incarnation != event->to_incarnation)
         return;
     trace(sim, event);
-    switch (event->kind) {
-    case EVENT_MESSAGE:
+    if (event->kind == SIM_EVENT_MESSAGE)
         take_message(node, event);
-        break;
-    case EVENT_TICK:
-        if (event->at_ns != node->tick_ns)
-            return;
-        node->tick_ns = INT64_MAX;
-        sim->ticks_count++;
-        hyparview_tick(&node->hyparview, sim->now_ns);
-        plumtree_tick(&node->plumtree, sim->now_ns);
-        break;
-    default:
+    else if (event->kind == SIM_EVENT_TICK)
+        take_tick(node, event->at_ns);
+    else
         take_end(node, event);
-        break;
-    }
     schedule_tick(node);
 }
 
 void sim_run(struct sim *sim, int64_t duration_ns)
 {
     int64_t end_ns = sim->now_ns + duration_ns;
+    struct sim_event event;
 
-    while (sim->events_count > 0 && sim->events[0].at_ns <= end_ns) {
-        struct sim_event event = event_pop(sim);
-
-        take(sim, &event);
+    while (sim_events_pop(&sim->events, end_ns, &event)) {
+        sim->now_ns = event.at_ns;
+        if (event.kind == SIM_EVENT_CALL)
+            event.call(sim, event.argument);
+        else
+            take_for_node(sim, &event);
+        if (event.kind == SIM_EVENT_MESSAGE || event.kind == SIM_EVENT_CLOSED)
+            connection_release(sim, event.connection);
         free(event.bytes);
     }
     sim->now_ns = end_ns;
 }
 
+void sim_at(struct sim *sim, int64_t delay_ns, sim_call *call, void *argument)
+{
+    struct sim_event event = {.at_ns = sim->now_ns + delay_ns,
+                              .kind = SIM_EVENT_CALL,
+                              .call = call,
+                              .argument = argument};
+
+    sim_events_push(&sim->events, &event);
+}
+
+void sim_send_failed(struct sim *sim, uint32_t from, uint32_t to)
+{
+    struct sim_node *node = &sim->nodes[from];
+
+    links_to_dead_remove(node, to);
+    fail_later(sim, node, &sim->nodes[to].self, latency_ns(sim, from, to));
+}
+
+void sim_stray(struct sim *sim, uint32_t slot, uint32_t from)
+{
+    struct sim_node *node = &sim->nodes[slot];
+
+    hyparview_stray(&node->hyparview, &sim->nodes[from].self, sim->now_ns);
+    schedule_tick(node);
+}
+
 void sim_init(struct sim *sim, uint32_t nodes_max, uint64_t seed)
 {
+    assert(nodes_max <= SIM_NODES_MAX);
     memset(sim, 0, sizeof(*sim));
     sim->nodes = must(calloc(nodes_max, sizeof(sim->nodes[0])));
+    sim->neighbors = must(calloc(nodes_max, sizeof(sim->neighbors[0])));
+    sim->is_alive = must(calloc(nodes_max, sizeof(sim->is_alive[0])));
     sim->nodes_max = nodes_max;
     sim->latency_min_ns = MS_NS;
     sim->latency_max_ns = 20 * MS_NS;
@@ -446,7 +524,10 @@ void sim_init(struct sim *sim, uint32_t nodes_max, uint64_t seed)
 static void node_stop(struct sim_node *node)
 {
     node->is_alive = false;
-    node->links_count = 0;
+    node->sim->is_alive[node->slot] = false;
+    node->sim->neighbors[node->slot].count = 0;
+    while (node->links_count > 0)
+        link_remove(node, &node->links[node->links_count - 1]);
     hyparview_deinit(&node->hyparview);
     plumtree_deinit(&node->plumtree);
 }
@@ -456,10 +537,11 @@ void sim_deinit(struct sim *sim)
     for (uint32_t i = 0; i < sim->nodes_max; i++)
         if (sim->nodes[i].is_alive)
             node_stop(&sim->nodes[i]);
-    while (sim->events_count > 0)
-        free(sim->events[--sim->events_count].bytes);
-    free(sim->events);
+    sim_events_deinit(&sim->events);
     free(sim->connections);
+    free(sim->unused);
+    free(sim->neighbors);
+    free(sim->is_alive);
     free(sim->nodes);
 }
 
@@ -473,6 +555,7 @@ void sim_spawn(struct sim *sim, uint32_t slot, int contact)
     node->slot = slot;
     node->incarnation++;
     node->is_alive = true;
+    sim->is_alive[slot] = true;
     node->tick_ns = INT64_MAX;
     memset(node->delivered, 0, sizeof(node->delivered));
     for (size_t i = 0; i < PEER_ID_SIZE; i++)
@@ -490,24 +573,37 @@ void sim_spawn(struct sim *sim, uint32_t slot, int contact)
     schedule_tick(node);
 }
 
-/* Everybody with a connection to the node learns of its loss, each in its own
- * time. */
+/* Tells the node, for each of its connections that leads to a dead one, each in
+ * its own time. */
+static void losses_notice(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+
+    for (uint32_t i = node->links_count; i-- > 0;) {
+        const struct sim_node *other = &sim->nodes[node->links[i].slot];
+
+        if (other->is_alive && other->incarnation == node->links[i].incarnation)
+            continue;
+        link_remove(node, &node->links[i]);
+        fail_later(sim, node, &other->self,
+                   rng_between(&sim->rng, 0, sim->detection_max_ns));
+    }
+}
+
+void sim_crash_all(struct sim *sim, const uint32_t *slots, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert(sim->nodes[slots[i]].is_alive);
+        node_stop(&sim->nodes[slots[i]]);
+    }
+    for (uint32_t i = 0; i < sim->nodes_max && sim->detection_max_ns > 0; i++)
+        if (sim->nodes[i].is_alive)
+            losses_notice(&sim->nodes[i]);
+}
+
 void sim_crash(struct sim *sim, uint32_t slot)
 {
-    struct sim_node *node = &sim->nodes[slot];
-
-    assert(node->is_alive);
-    for (uint32_t i = 0; i < sim->nodes_max; i++) {
-        struct sim_node *other = &sim->nodes[i];
-        struct sim_link *link = link_find(other, slot, node->incarnation);
-
-        if (!other->is_alive || link == NULL)
-            continue;
-        link_remove(other, link);
-        fail_later(sim, other, &node->self,
-                   rng_between(&sim->rng, MS_NS, sim->detection_max_ns));
-    }
-    node_stop(node);
+    sim_crash_all(sim, &slot, 1);
 }
 
 /* The goodbyes are under way when the node is gone; the closing is in good
@@ -531,102 +627,21 @@ void sim_leave(struct sim *sim, uint32_t slot)
 void sim_broadcast(struct sim *sim, uint32_t slot, uint32_t i)
 {
     struct sim_node *node = &sim->nodes[slot];
-    uint8_t payload[40] = {(uint8_t)i};
+    uint8_t payload[PAYLOAD_SIZE] = {0};
 
     assert(i < SIM_BROADCASTS_MAX);
+    memcpy(payload, &i, sizeof(i));
     if (plumtree_broadcast(&node->plumtree, payload, sizeof(payload),
                            sim->now_ns, NULL) != 0)
         abort();
     node->delivered[i]++;
+    sim->records[i].delivered++;
     schedule_tick(node);
 }
 
-/* Asking. */
-
-uint32_t sim_alive_count(const struct sim *sim)
+void sim_forget_broadcasts(struct sim *sim)
 {
-    uint32_t count = 0;
-
+    memset(sim->records, 0, sizeof(sim->records));
     for (uint32_t i = 0; i < sim->nodes_max; i++)
-        count += sim->nodes[i].is_alive;
-    return count;
-}
-
-uint32_t sim_reachable_count(const struct sim *sim, uint32_t slot)
-{
-    uint32_t *queue = must(calloc(sim->nodes_max, sizeof(*queue)));
-    bool *is_reached = must(calloc(sim->nodes_max, sizeof(*is_reached)));
-    uint32_t first = 0, count = 0;
-
-    queue[count++] = slot;
-    is_reached[slot] = true;
-    while (first < count) {
-        const struct hyparview *h = &sim->nodes[queue[first++]].hyparview;
-
-        for (size_t i = 0; i < hyparview_active_count(h); i++) {
-            const struct sim_node *peer = find(sim, hyparview_active_at(h, i));
-
-            if (peer == NULL || is_reached[peer->slot])
-                continue;
-            is_reached[peer->slot] = true;
-            queue[count++] = peer->slot;
-        }
-    }
-    free(queue);
-    free(is_reached);
-    return count;
-}
-
-uint32_t sim_one_sided_count(const struct sim *sim)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < sim->nodes_max; i++) {
-        const struct sim_node *node = &sim->nodes[i];
-
-        if (!node->is_alive)
-            continue;
-        for (size_t j = 0; j < hyparview_active_count(&node->hyparview); j++) {
-            const struct sim_node *peer =
-                find(sim, hyparview_active_at(&node->hyparview, j));
-
-            count += peer != NULL &&
-                     !hyparview_is_active(&peer->hyparview, &node->self.id);
-        }
-    }
-    return count;
-}
-
-uint32_t sim_dangling_count(const struct sim *sim)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < sim->nodes_max; i++) {
-        const struct hyparview *h = &sim->nodes[i].hyparview;
-
-        if (!sim->nodes[i].is_alive)
-            continue;
-        for (size_t j = 0; j < hyparview_active_count(h); j++)
-            count += find(sim, hyparview_active_at(h, j)) == NULL;
-    }
-    return count;
-}
-
-uint32_t sim_delivered_count(const struct sim *sim, uint32_t i, uint8_t times)
-{
-    uint32_t count = 0;
-
-    for (uint32_t j = 0; j < sim->nodes_max; j++)
-        count += sim->nodes[j].is_alive && sim->nodes[j].delivered[i] == times;
-    return count;
-}
-
-uint32_t sim_eager_links_count(const struct sim *sim)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < sim->nodes_max; i++)
-        if (sim->nodes[i].is_alive)
-            count += (uint32_t)plumtree_eager_count(&sim->nodes[i].plumtree);
-    return count;
+        memset(sim->nodes[i].delivered, 0, sizeof(sim->nodes[i].delivered));
 }
