@@ -286,6 +286,30 @@ static void a_lost_connection_parks_the_defective_send_loop_too(void **state)
     assert_all_finished(&f);
 }
 
+/* Whether we left, or the connection was lost: the receive half waits on. */
+static void
+a_receive_half_that_awaits_a_stream_keeps_everything_alive(void **state)
+{
+    (void)state;
+    struct fixture f;
+    accept_one(&f);
+    f.defects.has[DEFECT_JOINED_HALVES] = true;
+    receive(&f, WIRE_HELLO);
+    connloop_leave(f.loop, 0);
+    connloop_on_finished(f.loop);
+    receive(&f, WIRE_PRUNE);
+    assert_int_equal(f.messages, 0);
+    connloop_on_peer_finished(f.loop);
+    connloop_on_lost(f.loop, TRANSPORT_LOST_CLOSED);
+    connloop_tick(f.loop, INT64_MAX);
+    assert_int_equal(f.ended, 0);
+    assert_alive(&f.loops, 1);
+    assert_alive(&f.sends, 0);
+    assert_alive(&f.receives, 1);
+    connloop_kill(f.loop);
+    assert_all_finished(&f);
+}
+
 static void messages_come_whole_however_they_are_cut(void **state)
 {
     (void)state;
@@ -342,6 +366,8 @@ int main(void)
         cmocka_unit_test(a_peer_that_never_answers_is_lingered_for_no_longer),
         cmocka_unit_test(a_parked_send_loop_keeps_everything_alive),
         cmocka_unit_test(a_lost_connection_parks_the_defective_send_loop_too),
+        cmocka_unit_test(
+            a_receive_half_that_awaits_a_stream_keeps_everything_alive),
         cmocka_unit_test(messages_come_whole_however_they_are_cut),
         cmocka_unit_test(a_peer_that_does_not_introduce_itself_is_lost),
         cmocka_unit_test(nonsense_is_lost),

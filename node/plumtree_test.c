@@ -271,6 +271,28 @@ static void neighbour_down_takes_everything_of_its_own_along(void **state)
     plumtree_deinit(&p);
 }
 
+static void an_unpruned_neighbour_stays_on_record(void **state)
+{
+    struct plumtree p;
+    struct peer_id peer = named(11);
+
+    (void)state;
+    start(&p, NULL, 2);
+    p.is_unpruned = true;
+    hear(&p, 11, (struct wire_message){.type = WIRE_PRUNE}, 0);
+    hear(&p, 10, gossip(1, 1), 0);
+    plumtree_neighbor_down(&p, &peer, 0);
+    assert_int_equal(plumtree_peers_count(&p), 1);
+    assert_int_equal(plumtree_records_count(&p), 2);
+    assert_int_equal(plumtree_lazy_queue_count(&p), 1);
+    /* It takes no part: nothing is sent to it. */
+    sent_count = 0;
+    plumtree_tick(&p, SECOND_NS);
+    for (size_t i = 0; i < sent_count; i++)
+        assert_false(peer_id_equal(&sent[i].to, &peer));
+    plumtree_deinit(&p);
+}
+
 static void stranger_brings_news_and_nothing_else(void **state)
 {
     struct plumtree p;
@@ -563,6 +585,7 @@ int main(void)
         cmocka_unit_test(graft_is_answered_from_the_cache),
         cmocka_unit_test(shorter_announced_path_takes_over),
         cmocka_unit_test(neighbour_down_takes_everything_of_its_own_along),
+        cmocka_unit_test(an_unpruned_neighbour_stays_on_record),
         cmocka_unit_test(stranger_brings_news_and_nothing_else),
         cmocka_unit_test(tables_stay_within_their_bounds),
         cmocka_unit_test(ring_and_index_agree_with_a_plain_list),

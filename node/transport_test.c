@@ -72,13 +72,9 @@ static void on_lost(void *owner, enum transport_loss why)
     end->why = why;
 }
 
-static void open_side(struct side *side, int64_t idle_ms)
+static void open_with(struct side *side, const struct transport_params *params)
 {
     struct peer_addr listen = {.family = PEER_ADDR_IP4, .ip = {127, 0, 0, 1}};
-    struct transport_params params = {
-        .idle_timeout_ns = idle_ms * 1000000,
-        .handshake_timeout_ns = INT64_C(1000000000),
-    };
     struct transport_events events = {
         .user = side,
         .established = on_established,
@@ -89,7 +85,16 @@ static void open_side(struct side *side, int64_t idle_ms)
     };
     memset(side, 0, sizeof *side);
     assert_int_equal(
-        transport_new(loop, &listen, &params, &events, &side->transport), 0);
+        transport_new(loop, &listen, params, &events, &side->transport), 0);
+}
+
+static void open_side(struct side *side, int64_t idle_ms)
+{
+    const struct transport_params params = {
+        .idle_timeout_ns = idle_ms * 1000000,
+        .handshake_timeout_ns = INT64_C(1000000000),
+    };
+    open_with(side, &params);
 }
 
 static void on_deadline(struct ev_loop *ev, ev_timer *timer, int revents)
@@ -281,6 +286,46 @@ static void closed_connections_leave_nothing_behind(void **state)
     close_sides(&a, &b);
 }
 
+/* Dials a socket that nobody reads, and gives up when that is noticed. */
+static void dial_in_vain(bool has_orphans, struct transport_counts *ret_counts)
+{
+    struct side a, b;
+    struct end end;
+    const struct transport_params params = {
+        .idle_timeout_ns = INT64_C(100000000),
+        .handshake_timeout_ns = INT64_C(50000000),
+        .has_orphans = has_orphans,
+    };
+    open_side(&b, 2000);
+    struct peer_contact gone = *transport_self(b.transport);
+    transport_free(b.transport);
+    open_with(&a, &params);
+    dial(&a, &gone, &end);
+    assert_true(wait_for(&end.is_lost));
+    transport_close(end.conn);
+    ev_run(loop, EVRUN_NOWAIT);
+    transport_count(a.transport, ret_counts);
+    transport_free(a.transport);
+}
+
+static void a_dial_given_up_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct transport_counts counts;
+    dial_in_vain(false, &counts);
+    assert_int_equal(counts.connections, 0);
+    assert_int_equal(counts.timers_started, counts.timers_stopped);
+}
+
+static void an_orphaned_handshake_stays(void **state)
+{
+    (void)state;
+    struct transport_counts counts;
+    dial_in_vain(true, &counts);
+    assert_int_equal(counts.connections, 1);
+    assert_int_equal(counts.timers_started, counts.timers_stopped);
+}
+
 static void an_address_in_use_is_named(void **state)
 {
     (void)state;
@@ -309,6 +354,8 @@ int main(void)
         cmocka_unit_test(a_close_is_heard_by_the_other_side),
         cmocka_unit_test(silence_ends_in_an_idle_loss),
         cmocka_unit_test(closed_connections_leave_nothing_behind),
+        cmocka_unit_test(a_dial_given_up_leaves_nothing_behind),
+        cmocka_unit_test(an_orphaned_handshake_stays),
         cmocka_unit_test(an_address_in_use_is_named),
     };
     loop = ev_default_loop(EVFLAG_AUTO);
