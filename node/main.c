@@ -36,6 +36,7 @@ struct numbers {
     int64_t ready_fd, publish_ms, payload_bytes;
     int64_t idle_timeout_ms, keep_alive_ms, handshake_timeout_ms;
     int64_t load_ms;
+    int64_t net_loss, net_delay, net_jitter, net_reorder, net_duplicate;
 };
 
 static const struct {
@@ -58,6 +59,16 @@ static const struct {
      600000, 1000, "give up a dial after so long"},
     {"load-ms", offsetof(struct numbers, load_ms), 0, 3600000, 500,
      "sample the own load so often; 0: never"},
+    {"net-loss", offsetof(struct numbers, net_loss), 0, 100, 0,
+     "lose so many percent of the datagrams sent"},
+    {"net-delay", offsetof(struct numbers, net_delay), 0, 60000, 0,
+     "hold each for so many milliseconds"},
+    {"net-jitter", offsetof(struct numbers, net_jitter), 0, 60000, 0,
+     "and for up to so many more, by chance"},
+    {"net-reorder", offsetof(struct numbers, net_reorder), 0, 100, 0,
+     "let so many percent be overtaken by later ones"},
+    {"net-duplicate", offsetof(struct numbers, net_duplicate), 0, 100, 0,
+     "send so many percent twice"},
 };
 enum {
     NUMBERS_COUNT = sizeof numbers_table / sizeof numbers_table[0],
@@ -360,6 +371,15 @@ static int read_config(int argc, char **argv, struct node_config *config)
         .keep_alive_ns = numbers.keep_alive_ms * 1000000,
         .handshake_timeout_ns = numbers.handshake_timeout_ms * 1000000,
         .has_orphans = config->defects.has[DEFECT_ORPHANED_HANDSHAKE],
+        .faults =
+            {
+                .seed = config->seed,
+                .loss_percent = numbers.net_loss,
+                .duplicate_percent = numbers.net_duplicate,
+                .reorder_percent = numbers.net_reorder,
+                .delay_ns = numbers.net_delay * 1000000,
+                .jitter_ns = numbers.net_jitter * 1000000,
+            },
     };
     return 0;
 }

@@ -335,8 +335,8 @@ static void send_close(struct transport_conn *conn, const ngtcp2_ccerr *error)
     ngtcp2_ssize size = ngtcp2_conn_write_connection_close(
         conn->quic, NULL, NULL, packet, sizeof packet, error, quic_now_ns());
     if (size > 0) {
-        (void)udp_send(conn->transport->udp, &conn->peer.addr, packet,
-                       (size_t)size);
+        (void)quic_send(conn->transport, &conn->peer.addr, packet,
+                        (size_t)size);
     }
 }
 
@@ -436,8 +436,8 @@ static void write_conn(struct transport_conn *conn)
         if (size == 0) {
             break;
         }
-        if (udp_send(conn->transport->udp, &conn->peer.addr, packet,
-                     (size_t)size) != 0) {
+        if (quic_send(conn->transport, &conn->peer.addr, packet,
+                      (size_t)size) != 0) {
             break; /* lost, as on any network; recovery will see to it */
         }
     }

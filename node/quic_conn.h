@@ -50,6 +50,7 @@ struct transport_conn {
 struct transport {
     struct ev_loop *loop;
     struct udp *udp;
+    struct net_faults *faults; /* NULL: none asked for */
     struct tls *tls;
     struct transport_params params;
     struct transport_events events;
@@ -58,6 +59,7 @@ struct transport {
     socklen_t local_size;
     ev_io readable;
     ev_prepare before_sleep;
+    ev_timer held_timer; /* of the datagrams that the faults hold */
     struct cid_entry *by_cid;
     struct transport_conn *conns;
     struct transport_conn *dirty;
@@ -69,6 +71,11 @@ struct transport {
 ngtcp2_path quic_path(const struct transport *transport,
                       struct sockaddr_storage *remote,
                       const struct peer_addr *addr);
+
+/* Sends one datagram, through the faults if there are any. 0, or -errno of
+ * udp_send(). */
+int quic_send(struct transport *transport, const struct peer_addr *peer,
+              const void *data, size_t size);
 
 /* The connection that has the connection id, or NULL. */
 struct transport_conn *quic_conn_find(struct transport *transport,

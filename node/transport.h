@@ -20,10 +20,15 @@
  * whose handshake is under way; TRANSPORT_WRITE_MAX bytes written and not yet
  * acknowledged on a connection (then -ENOBUFS); and in the receiving direction
  * QUIC's flow control at TRANSPORT_WINDOW bytes.
+ *
+ * On a bad network (or with faults asked for) every goodbye can be lost: a
+ * CONNECTION_CLOSE, the stateless reset that stands in for it, the kernel's
+ * refusal. Then the idle time-out, or the handshake's, ends the connection.
  */
 #ifndef MESHNODE_TRANSPORT_H
 #define MESHNODE_TRANSPORT_H
 
+#include "net_faults.h"
 #include "peer_id.h"
 
 #include <stdbool.h>
@@ -58,6 +63,7 @@ struct transport_params {
      * handshake is done is left to the idle time-out, which does not run yet.
      */
     bool has_orphans;
+    struct net_faults_params faults; /* of the sending side; zeroes: none */
 };
 
 struct transport_events {
@@ -94,8 +100,8 @@ int transport_new(struct ev_loop *loop, const struct peer_addr *listen,
                   const struct transport_events *events,
                   struct transport **ret_transport);
 
-/* Says goodbye on every connection that is left and frees all. Owners hear
- * nothing. Accepts NULL. */
+/* Says goodbye on every connection that is left, sends what the faults still
+ * hold, and frees all. Owners hear nothing. Accepts NULL. */
 void transport_free(struct transport *transport);
 
 /* Our own id and the address that the socket is bound to. */

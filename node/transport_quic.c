@@ -7,10 +7,13 @@
  * Failure modes. A killed peer: its kernel refuses our next datagram, see
  * udp.h. A packet of a connection that we do not know: its peer still believes
  * in it, and is told by a stateless reset (RFC 9000 section 10.3), which is
- * also what stands in for a CONNECTION_CLOSE that was lost. Another version of
- * QUIC: version negotiation. Noise: dropped. */
+ * also what stands in for a CONNECTION_CLOSE that was lost; only a peer that
+ * dialled can be told so (a client announces no reset token, section 18.2),
+ * any other finds out by the idle time-out. Another version of QUIC: version
+ * negotiation. Noise: dropped. */
 #include "transport.h"
 
+#include "clock.h"
 #include "quic_conn.h"
 
 #include <assert.h>
@@ -19,23 +22,67 @@
 #include <string.h>
 
 enum {
-    BATCHES_A_WAKE = 16,   /* then the loop's other watchers get a turn */
-    SHORT_HEADER_MIN = 41, /* a shorter packet gets no reset (10.3.3) */
+    BATCHES_A_WAKE = 16, /* then the loop's other watchers get a turn */
+    RESET_SIZE =
+        NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN,
 };
+
+/* --- datagrams out ------------------------------------------------------- */
+
+int quic_send(struct transport *transport, const struct peer_addr *peer,
+              const void *data, size_t size)
+{
+    if (transport->faults == NULL) {
+        return udp_send(transport->udp, peer, data, size);
+    }
+    net_faults_pass(transport->faults, peer, data, size, clock_now_ns());
+    return 0;
+}
+
+static void send_after_faults(void *context, const struct peer_addr *peer,
+                              const void *data, size_t size)
+{
+    struct transport *transport = context;
+    (void)udp_send(transport->udp, peer, data, size);
+}
+
+static void on_held_due(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct transport *transport = timer->data;
+    (void)loop;
+    (void)revents;
+    net_faults_tick(transport->faults, clock_now_ns());
+}
+
+static void set_held_timer(struct transport *transport)
+{
+    int64_t due_ns = net_faults_next_deadline_ns(transport->faults);
+    ev_timer_stop(transport->loop, &transport->held_timer);
+    if (due_ns != INT64_MAX) {
+        int64_t wait_ns = due_ns - clock_now_ns();
+        ev_now_update(transport->loop);
+        ev_timer_set(&transport->held_timer,
+                     wait_ns > 0 ? (double)wait_ns / 1e9 : 0., 0.);
+        ev_timer_start(transport->loop, &transport->held_timer);
+    }
+}
 
 /* --- datagrams in -------------------------------------------------------- */
 
 /* A packet of a connection that we do not know: its peer still believes in
- * one. Tell it, unless the packet is too small for the answer to be smaller. */
+ * one. Tell it, unless the packet is too small for the answer to be smaller:
+ * that is what keeps two ends that have both forgotten from answering each
+ * other for ever (RFC 9000 section 10.3.3). The answer is as small as can be,
+ * since a keep-alive's PING is all that a quiet peer sends. */
 static void send_reset(struct transport *transport,
                        const struct udp_datagram *datagram,
                        const ngtcp2_version_cid *ids)
 {
     uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN];
     uint8_t noise[NGTCP2_MIN_STATELESS_RESET_RANDLEN];
-    uint8_t packet[sizeof token + sizeof noise];
+    uint8_t packet[RESET_SIZE];
     ngtcp2_cid cid;
-    if (datagram->size < SHORT_HEADER_MIN) {
+    if (datagram->size <= RESET_SIZE) {
         return;
     }
     ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
@@ -48,7 +95,7 @@ static void send_reset(struct transport *transport,
     ngtcp2_ssize size = ngtcp2_pkt_write_stateless_reset(
         packet, sizeof packet, token, noise, sizeof noise);
     if (size > 0) {
-        (void)udp_send(transport->udp, &datagram->peer, packet, (size_t)size);
+        (void)quic_send(transport, &datagram->peer, packet, (size_t)size);
     }
 }
 
@@ -64,8 +111,27 @@ static void send_versions(struct transport *transport,
         packet, sizeof packet, noise, ids->scid, ids->scidlen, ids->dcid,
         ids->dcidlen, versions, 1);
     if (size > 0) {
-        (void)udp_send(transport->udp, &datagram->peer, packet, (size_t)size);
+        (void)quic_send(transport, &datagram->peer, packet, (size_t)size);
     }
+}
+
+/* A stateless reset bears no connection id, but noise in its place: it is
+ * known by the token at its end (10.3.1), which ngtcp2 looks for in a packet
+ * that it cannot decrypt. True if it was one and ended its connection. */
+static bool take_reset(struct transport *transport,
+                       const struct udp_datagram *datagram)
+{
+    for (struct transport_conn *conn = transport->conns; conn != NULL;
+         conn = conn->next) {
+        if (conn->state == CONN_OPEN &&
+            peer_addr_equal(&conn->peer.addr, &datagram->peer)) {
+            quic_conn_read(conn, datagram);
+            if (conn->state == CONN_LOST) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static void feed(struct transport *transport,
@@ -84,7 +150,9 @@ static void feed(struct transport *transport,
     struct transport_conn *conn =
         quic_conn_find(transport, ids.dcid, ids.dcidlen);
     if (conn == NULL && ids.version == 0) {
-        send_reset(transport, datagram, &ids);
+        if (!take_reset(transport, datagram)) {
+            send_reset(transport, datagram, &ids);
+        }
         return;
     }
     ngtcp2_pkt_hd header;
@@ -152,7 +220,11 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *watcher,
 {
     (void)loop;
     (void)revents;
-    quic_conn_flush(watcher->data);
+    struct transport *transport = watcher->data;
+    quic_conn_flush(transport);
+    if (transport->faults != NULL) {
+        set_held_timer(transport);
+    }
 }
 
 int transport_new(struct ev_loop *loop, const struct peer_addr *listen,
@@ -174,6 +246,10 @@ int transport_new(struct ev_loop *loop, const struct peer_addr *listen,
     if (result == 0) {
         result = tls_random(transport->reset_secret, QUIC_RESET_SECRET_SIZE);
     }
+    if (result == 0 && net_faults_wanted(&params->faults)) {
+        result = net_faults_new(&params->faults, send_after_faults, transport,
+                                &transport->faults);
+    }
     if (result != 0) {
         tls_free(transport->tls);
         udp_close(transport->udp);
@@ -191,6 +267,8 @@ int transport_new(struct ev_loop *loop, const struct peer_addr *listen,
     ev_prepare_init(&transport->before_sleep, on_before_sleep);
     transport->before_sleep.data = transport;
     ev_prepare_start(loop, &transport->before_sleep);
+    ev_init(&transport->held_timer, on_held_due);
+    transport->held_timer.data = transport;
     *ret_transport = transport;
     return 0;
 }
@@ -212,6 +290,11 @@ void transport_free(struct transport *transport)
         give_up(conn);
     }
     quic_conn_flush(transport);
+    if (transport->faults != NULL) {
+        net_faults_tick(transport->faults, INT64_MAX);
+        net_faults_free(transport->faults);
+    }
+    ev_timer_stop(transport->loop, &transport->held_timer);
     ev_io_stop(transport->loop, &transport->readable);
     ev_prepare_stop(transport->loop, &transport->before_sleep);
     tls_free(transport->tls);

@@ -1,6 +1,9 @@
 /* Two transports, or more, in one event loop over loopback. Every wait is
- * bounded by a deadline and ends with the event that it waits for. */
+ * bounded by a deadline and ends with the event that it waits for. Where a
+ * path has to fail, both talk through a relay that can be told to drop. */
 #include "transport.h"
+
+#include "udp.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -11,7 +14,10 @@
 
 #include <cmocka.h>
 
-#define WAIT_S 1.0
+#define WAIT_S 20.0
+#define MS INT64_C(1000000)
+
+enum { FAULTS_SEED = 30 };
 
 /* One end of a connection under test. */
 struct end {
@@ -72,9 +78,12 @@ static void on_lost(void *owner, enum transport_loss why)
     end->why = why;
 }
 
-static void open_with(struct side *side, const struct transport_params *params)
+static const struct peer_addr loopback = {.family = PEER_ADDR_IP4,
+                                          .ip = {127, 0, 0, 1}};
+
+static void open_side_with(struct side *side,
+                           const struct transport_params *params)
 {
-    struct peer_addr listen = {.family = PEER_ADDR_IP4, .ip = {127, 0, 0, 1}};
     struct transport_events events = {
         .user = side,
         .established = on_established,
@@ -85,16 +94,66 @@ static void open_with(struct side *side, const struct transport_params *params)
     };
     memset(side, 0, sizeof *side);
     assert_int_equal(
-        transport_new(loop, &listen, params, &events, &side->transport), 0);
+        transport_new(loop, &loopback, params, &events, &side->transport), 0);
 }
 
 static void open_side(struct side *side, int64_t idle_ms)
 {
-    const struct transport_params params = {
-        .idle_timeout_ns = idle_ms * 1000000,
-        .handshake_timeout_ns = INT64_C(1000000000),
+    struct transport_params params = {
+        .idle_timeout_ns = idle_ms * MS,
+        .handshake_timeout_ns = 1000 * MS,
     };
-    open_with(side, &params);
+    open_side_with(side, &params);
+}
+
+/* A path between whoever writes to it first and |far|. */
+struct relay {
+    struct udp *udp;
+    ev_io readable;
+    struct peer_addr near;
+    struct peer_addr far;
+    bool is_cut;      /* drops everything */
+    bool is_cut_back; /* drops what |far| sends */
+    size_t passed_count;
+};
+
+static void on_relay(struct ev_loop *ev, ev_io *watcher, int revents)
+{
+    struct relay *relay = watcher->data;
+    struct udp_datagram datagrams[UDP_BATCH_MAX];
+    (void)ev;
+    (void)revents;
+    size_t count = udp_receive(relay->udp, datagrams);
+    for (size_t i = 0; i < count; i++) {
+        const struct udp_datagram *datagram = &datagrams[i];
+        bool is_back = peer_addr_equal(&datagram->peer, &relay->far);
+        if (datagram->is_refusal || relay->is_cut ||
+            (is_back && relay->is_cut_back)) {
+            continue;
+        }
+        if (!is_back) {
+            relay->near = datagram->peer;
+        }
+        relay->passed_count++;
+        (void)udp_send(relay->udp, is_back ? &relay->near : &relay->far,
+                       datagram->data, datagram->size);
+    }
+}
+
+static void open_relay(struct relay *relay, const struct side *far)
+{
+    memset(relay, 0, sizeof *relay);
+    relay->far = transport_self(far->transport)->addr;
+    assert_int_equal(udp_open(&loopback, &relay->udp), 0);
+    ev_io_init(&relay->readable, on_relay, udp_fd(relay->udp), EV_READ);
+    relay->readable.data = relay;
+    ev_io_start(loop, &relay->readable);
+}
+
+static void close_relay(struct relay *relay)
+{
+    ev_io_stop(loop, &relay->readable);
+    udp_close(relay->udp);
 }
 
 static void on_deadline(struct ev_loop *ev, ev_timer *timer, int revents)
@@ -104,12 +163,13 @@ static void on_deadline(struct ev_loop *ev, ev_timer *timer, int revents)
     ev_break(ev, EVBREAK_ONE);
 }
 
-/* Turns the loop until *flag; false when it takes too long. */
-static bool wait_for(const bool *flag)
+/* Turns the loop until *flag; false when that takes longer than |most_s|. */
+static bool wait_at_most(const bool *flag, double most_s)
 {
     bool is_late = false;
     ev_timer timer;
-    ev_timer_init(&timer, on_deadline, WAIT_S, 0.);
+    ev_now_update(loop);
+    ev_timer_init(&timer, on_deadline, most_s, 0.);
     timer.data = &is_late;
     ev_timer_start(loop, &timer);
     while (!*flag && !is_late) {
@@ -117,6 +177,11 @@ static bool wait_for(const bool *flag)
     }
     ev_timer_stop(loop, &timer);
     return *flag;
+}
+
+static bool wait_for(const bool *flag)
+{
+    return wait_at_most(flag, WAIT_S);
 }
 
 static void dial(struct side *from, const struct peer_contact *to,
@@ -212,6 +277,201 @@ static void bytes_arrive_in_order_and_whole(void **state)
     free(data);
 }
 
+/* Writes |size| bytes from |from|'s end and waits for all of them at |to|. */
+static void send_all(struct side *from, struct side *to, size_t size)
+{
+    struct end end;
+    uint8_t *data = malloc(size);
+    uint64_t sum = 0;
+    assert_non_null(data);
+    for (size_t i = 0; i < size; i++) {
+        data[i] = (uint8_t)(i * 31 + i / 256);
+        sum += data[i] * (uint64_t)(i + 1);
+    }
+    dial(from, transport_self(to->transport), &end);
+    for (size_t at = 0; at < size; at += 1000) {
+        size_t step = size - at < 1000 ? size - at : 1000;
+        assert_int_equal(transport_write(end.conn, data + at, step), 0);
+    }
+    transport_finish(end.conn);
+    assert_true(wait_for(&end.is_finished));
+    assert_true(to->accepted[0].has_peer_finished);
+    assert_int_equal(to->accepted[0].received_bytes, size);
+    assert_true(to->accepted[0].received_sum == sum);
+    free(data);
+}
+
+static void a_bad_network_loses_delays_and_doubles_nothing(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct transport_params params = {
+        .idle_timeout_ns = 10000 * MS,
+        .handshake_timeout_ns = 10000 * MS,
+        .faults =
+            {
+                .seed = FAULTS_SEED,
+                .loss_percent = 30,
+                .duplicate_percent = 30,
+                .reorder_percent = 30,
+            },
+    };
+    open_side_with(&a, &params);
+    params.faults.seed++;
+    open_side_with(&b, &params);
+    send_all(&a, &b, 50000);
+    close_sides(&a, &b);
+}
+
+static void a_long_way_changes_nothing_but_the_time(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct transport_params params = {
+        .idle_timeout_ns = 10000 * MS,
+        .handshake_timeout_ns = 10000 * MS,
+        .faults = {.seed = FAULTS_SEED, .delay_ns = 5 * MS, .jitter_ns = MS},
+    };
+    open_side_with(&a, &params);
+    open_side_with(&b, &params);
+    ev_tstamp began_s = ev_time();
+    send_all(&a, &b, 50000);
+    /* A handshake, and the way there and back of the last byte. */
+    assert_true(ev_time() - began_s > 4 * 0.005);
+    close_sides(&a, &b);
+}
+
+/* Both sides speak through a relay; |params| holds for both. */
+static void connect_through_relay(struct side *a, struct side *b,
+                                  struct relay *relay, struct end *end,
+                                  const struct transport_params *params)
+{
+    open_side_with(a, params);
+    open_side_with(b, params);
+    open_relay(relay, b);
+    struct peer_contact contact = {.addr = *udp_local(relay->udp)};
+    dial(a, &contact, end);
+    assert_true(wait_for(&end->is_established));
+    assert_true(wait_for(&b->accepted[0].is_established));
+    bool never = false;
+    assert_false(wait_at_most(&never, 0.05)); /* the last flights */
+}
+
+static void assert_holds_nothing(const struct side *side)
+{
+    struct transport_counts counts;
+    transport_count(side->transport, &counts);
+    assert_int_equal(counts.connections, 0);
+    assert_int_equal(counts.handshakes, 0);
+}
+
+static void a_lost_close_ends_in_an_idle_loss(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct end end;
+    struct relay relay;
+    struct transport_params params = {
+        .idle_timeout_ns = 300 * MS,
+        .keep_alive_ns = 50 * MS,
+        .handshake_timeout_ns = 1000 * MS,
+    };
+    connect_through_relay(&a, &b, &relay, &end, &params);
+    relay.is_cut = true;
+    transport_close(end.conn);
+    assert_true(wait_for(&b.accepted[0].is_lost));
+    assert_int_equal(b.accepted[0].why, TRANSPORT_LOST_IDLE);
+    transport_close(b.accepted[0].conn);
+    ev_run(loop, EVRUN_NOWAIT);
+    assert_holds_nothing(&a);
+    assert_holds_nothing(&b);
+    close_relay(&relay);
+    close_sides(&a, &b);
+}
+
+/* The keep-alive's PING is the smallest packet that there is. The accepting
+ * side closes: only a server's reset token is known to its peer. */
+static void a_lost_close_is_made_good_by_a_reset(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct end end;
+    struct relay relay;
+    struct transport_params params = {
+        .idle_timeout_ns = 60000 * MS,
+        .keep_alive_ns = 50 * MS,
+        .handshake_timeout_ns = 1000 * MS,
+    };
+    connect_through_relay(&a, &b, &relay, &end, &params);
+    relay.is_cut = true;
+    transport_close(b.accepted[0].conn);
+    bool never = false;
+    assert_false(wait_at_most(&never, 0.02));
+    relay.is_cut = false;
+    assert_true(wait_for(&end.is_lost));
+    assert_int_equal(end.why, TRANSPORT_LOST_CLOSED);
+    close_relay(&relay);
+    close_sides(&a, &b);
+}
+
+static void a_keep_alive_holds_what_silence_would_end(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct end end;
+    struct relay relay;
+    struct transport_params params = {
+        .idle_timeout_ns = 300 * MS,
+        .keep_alive_ns = 50 * MS,
+        .handshake_timeout_ns = 1000 * MS,
+    };
+    connect_through_relay(&a, &b, &relay, &end, &params);
+    assert_false(wait_at_most(&end.is_lost, 0.9));
+    assert_false(b.accepted[0].is_lost);
+    close_relay(&relay);
+    close_sides(&a, &b);
+}
+
+static void a_half_done_handshake_ends_on_both_sides(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct end end;
+    struct relay relay;
+    struct transport_params params = {
+        .idle_timeout_ns = 60000 * MS,
+        .handshake_timeout_ns = 200 * MS,
+    };
+    struct transport_counts counts = {0};
+    open_side_with(&a, &params);
+    open_side_with(&b, &params);
+    open_relay(&relay, &b);
+    relay.is_cut_back = true; /* |b| answers, and |a| never hears it */
+    struct peer_contact contact = {.addr = *udp_local(relay.udp)};
+    dial(&a, &contact, &end);
+    ev_tstamp began_s = ev_time();
+    bool is_late = false;
+    while (!end.is_lost && !is_late) {
+        (void)wait_at_most(&end.is_lost, 0.02);
+        transport_count(b.transport, &counts);
+        is_late = ev_time() - began_s > WAIT_S;
+        assert_true(is_late || end.is_lost || counts.handshakes == 1);
+    }
+    assert_true(end.is_lost);
+    assert_int_equal(end.why, TRANSPORT_LOST_HANDSHAKE);
+    assert_true(relay.passed_count > 1);
+    transport_close(end.conn);
+    do {
+        (void)wait_at_most(&(bool){false}, 0.02);
+        transport_count(b.transport, &counts);
+    } while (counts.connections > 0 && ev_time() - began_s < WAIT_S);
+    assert_holds_nothing(&a);
+    assert_holds_nothing(&b);
+    assert_int_equal(b.accepted_count, 0);
+    close_relay(&relay);
+    close_sides(&a, &b);
+}
+
 static void a_write_beyond_the_bound_is_refused_whole(void **state)
 {
     (void)state;
@@ -299,7 +559,7 @@ static void dial_in_vain(bool has_orphans, struct transport_counts *ret_counts)
     open_side(&b, 2000);
     struct peer_contact gone = *transport_self(b.transport);
     transport_free(b.transport);
-    open_with(&a, &params);
+    open_side_with(&a, &params);
     dial(&a, &gone, &end);
     assert_true(wait_for(&end.is_lost));
     transport_close(end.conn);
@@ -349,6 +609,12 @@ int main(void)
         cmocka_unit_test(a_contact_without_an_id_is_told_by_the_handshake),
         cmocka_unit_test(another_key_than_the_dialled_one_is_refused),
         cmocka_unit_test(bytes_arrive_in_order_and_whole),
+        cmocka_unit_test(a_bad_network_loses_delays_and_doubles_nothing),
+        cmocka_unit_test(a_long_way_changes_nothing_but_the_time),
+        cmocka_unit_test(a_lost_close_ends_in_an_idle_loss),
+        cmocka_unit_test(a_lost_close_is_made_good_by_a_reset),
+        cmocka_unit_test(a_keep_alive_holds_what_silence_would_end),
+        cmocka_unit_test(a_half_done_handshake_ends_on_both_sides),
         cmocka_unit_test(a_write_beyond_the_bound_is_refused_whole),
         cmocka_unit_test(a_dead_address_is_refused_at_once),
         cmocka_unit_test(a_close_is_heard_by_the_other_side),
