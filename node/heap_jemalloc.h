@@ -5,7 +5,8 @@
  * what the program asked for and has not freed: it has neither the page ties
  * nor the ratchets of resident memory. One reading costs about 6 us.
  *
- * The one file that knows jemalloc. It does not allocate.
+ * heap_jemalloc.c is the one file that knows jemalloc; it does not allocate.
+ * heap_none.c takes its place in builds with a sanitizer.
  */
 #ifndef MESHNODE_HEAP_JEMALLOC_H
 #define MESHNODE_HEAP_JEMALLOC_H

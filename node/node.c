@@ -4,11 +4,11 @@
  * node_leave().
  *
  * Failure modes: a dial that cannot even begin, or may not (see addrbook.h), is
- * told to hyparview from the next turn of the loop (its operations may not call
- * back); a dial or a
- * connection that fails is told at once, unless another connection to the
- * same peer stands; two connections to one peer (both dialled) live side by
- * side until housekeeping ends the one dialled by the larger id. */
+ * told to hyparview from the next turn of the loop (its operations may not
+ * call back); a dial or a connection that fails is told at once, unless
+ * another connection to the same peer stands, and begins a reconnect task if
+ * the peer was a neighbour; two connections to one peer (both dialled) live
+ * side by side until housekeeping ends the one dialled by the larger id. */
 #include "node.h"
 
 #include "clock.h"
@@ -252,18 +252,27 @@ static void send_to_neighbor(void *context, const struct peer_id *to,
     }
 }
 
+/* See publish() for what a payload begins with. */
+static void note_latency(struct node *node, const uint8_t *payload,
+                         int64_t now_ns)
+{
+    int64_t sent_ns;
+    memcpy(&sent_ns, payload + sizeof node->published_count, sizeof sent_ns);
+    int64_t latency = (int64_t)((uint64_t)now_ns - (uint64_t)sent_ns);
+    if (latency >= 0 && latency < LATENCY_MAX_NS) {
+        node->counts.latency_ns +=
+            (latency - node->counts.latency_ns) / LATENCY_SMOOTHING;
+    }
+}
+
 static void on_deliver(void *context, const struct message_id *id,
                        uint16_t hops, const uint8_t *payload,
                        size_t payload_bytes)
 {
     struct node *node = context;
     int64_t now = clock_now_ns();
-    int64_t sent = 0;
-    memcpy(&sent, payload + sizeof(uint64_t), sizeof sent);
-    int64_t latency = payload_bytes >= NODE_PAYLOAD_BYTES_MIN ? now - sent : -1;
-    if (latency >= 0 && latency < LATENCY_MAX_NS) {
-        node->counts.latency_ns +=
-            (latency - node->counts.latency_ns) / LATENCY_SMOOTHING;
+    if (payload_bytes >= NODE_PAYLOAD_BYTES_MIN) {
+        note_latency(node, payload, now);
     }
     node->counts.delivered++;
     telemetry_event(node->span, TELEMETRY_DEBUG, now,
@@ -694,9 +703,13 @@ void node_free(struct node *node)
     for (struct connloop *list = node->open; list != NULL; list = node->open) {
         leave(node, list);
     }
+    unsigned cut_off = 0;
     while (node->closing != NULL) {
         connloop_kill(node->closing);
+        cut_off++;
     }
+    telemetry_event(node->span, TELEMETRY_INFO, clock_now_ns(),
+                    "gone: %u connection loops were cut off", cut_off);
     reconnect_deinit(&node->reconnect);
     update_tally(node->loop, &node->tally_timer, 0);
     close_parts(node);
