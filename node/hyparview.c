@@ -1,7 +1,7 @@
 /* HyParView, after J. Leitao, J. Pereira and L. Rodrigues, "HyParView: a
  * membership protocol for reliable gossip-based broadcast", DSN 2007:
- * algorithm 1 (join), section 4.3 (active view), 4.4 (passive view) and 4.5
- * (view update).
+ * algorithm 1 (join), section 4.3 (active view); hyparview_views.c has section
+ * 4.4 (passive view), hyparview_shuffle.c 4.5 (view update).
  *
  * Happy path: JOIN to a contact, which takes us in at once and sends our name
  * on random walks; where a walk ends, that node asks us with a NEIGHBOR of
@@ -79,24 +79,6 @@ static int find_request(const struct hyparview *h,
             return i;
     }
     return -1;
-}
-
-/* A random neighbour that is neither |a| nor |b| (NULL: nobody), or NULL. */
-static const struct peer_contact *random_active(struct hyparview *h,
-                                                const struct peer_id *a,
-                                                const struct peer_id *b)
-{
-    const struct peer_contact *candidates[HYPARVIEW_ACTIVE_MAX];
-    size_t count = 0;
-
-    for (size_t i = 0; i < h->active_count; i++) {
-        const struct peer_contact *peer = &h->active[i];
-
-        if ((a == NULL || !peer_id_equal(&peer->id, a)) &&
-            (b == NULL || !peer_id_equal(&peer->id, b)))
-            candidates[count++] = peer;
-    }
-    return count == 0 ? NULL : candidates[rng_below(&h->rng, count)];
 }
 
 /* Requests under way. */
@@ -195,14 +177,6 @@ static void active_drop_random(struct hyparview *h, int64_t now_ns)
     send_disconnect(h, &peer, false);
     hyparview_passive_add(h, &peer, 0, true, now_ns);
     let_go(h, &peer);
-}
-
-static int64_t shuffle_pause_ns(struct hyparview *h)
-{
-    int64_t period_ns = h->params.shuffle_period_ns;
-
-    return rng_between(&h->rng, period_ns - period_ns / 10,
-                       period_ns + period_ns / 10);
 }
 
 /* Makes the peer a neighbour, at another's expense if need be. */
@@ -402,7 +376,7 @@ static void on_forward_join(struct hyparview *h,
         stray(h, from);
     if (hyparview_is_self(h, &joiner->id))
         return;
-    next = random_active(h, &from->id, &joiner->id);
+    next = hyparview_random_active(h, &from->id, &joiner->id);
     if (m->forward_join.ttl == 0 || h->active_count <= 1 || next == NULL) {
         take_joiner(h, joiner, now_ns);
     } else {
@@ -488,41 +462,11 @@ static void on_disconnect(struct hyparview *h, const struct peer_contact *from,
     let_go(h, from);
 }
 
-static void integrate(struct hyparview *h, const struct wire_contacts *list,
-                      uint8_t sent, int64_t now_ns)
-{
-    for (size_t i = 0; i < list->count; i++)
-        hyparview_passive_add(h, &list->items[i], sent, false, now_ns);
-}
-
 static void on_shuffle(struct hyparview *h, const struct peer_contact *from,
                        const struct wire_message *m, int64_t now_ns)
 {
-    const struct peer_contact *origin = &m->shuffle.origin;
-    const struct peer_contact *next;
-    struct wire_message out;
-
     stray(h, from);
-    if (hyparview_is_self(h, &origin->id))
-        return;
-    next = random_active(h, &from->id, &origin->id);
-    if (m->shuffle.ttl > 1 && h->active_count > 1 && next != NULL) {
-        out = *m;
-        out.shuffle.ttl--;
-        send_to(h, next, &out);
-        return;
-    }
-    memset(&out, 0, sizeof(out));
-    out.type = WIRE_SHUFFLE_REPLY;
-    hyparview_passive_sample(h, m->shuffle.contacts.count + 1u, SENT_IN_REPLY,
-                             &out.shuffle_reply.contacts);
-    h->stats.shuffles_answered++;
-    if (out.shuffle_reply.contacts.count > 0) {
-        send_to(h, origin, &out);
-        let_go(h, origin);
-    }
-    hyparview_passive_add(h, origin, SENT_IN_REPLY, false, now_ns);
-    integrate(h, &m->shuffle.contacts, SENT_IN_REPLY, now_ns);
+    hyparview_shuffle_receive(h, from, m, now_ns);
 }
 
 static void on_shuffle_reply(struct hyparview *h,
@@ -530,38 +474,7 @@ static void on_shuffle_reply(struct hyparview *h,
                              const struct wire_message *m, int64_t now_ns)
 {
     (void)from;
-    integrate(h, &m->shuffle_reply.contacts, SENT_IN_SHUFFLE, now_ns);
-}
-
-/* Starts an exchange of passive views with wherever the walk ends. */
-static void shuffle_start(struct hyparview *h, int64_t now_ns)
-{
-    const struct peer_contact *target = random_active(h, NULL, NULL);
-    struct wire_message m;
-    struct wire_contacts *list = &m.shuffle.contacts;
-    size_t skip;
-
-    if (target == NULL) {
-        h->shuffle_due_ns = INT64_MAX;
-        return;
-    }
-    h->shuffle_due_ns = now_ns + shuffle_pause_ns(h);
-    memset(&m, 0, sizeof(m));
-    m.type = WIRE_SHUFFLE;
-    m.shuffle.origin = h->self;
-    m.shuffle.ttl = (uint8_t)h->params.shuffle_ttl;
-    skip = rng_below(&h->rng, h->active_count);
-    for (size_t i = 0; i < h->active_count; i++) {
-        const struct peer_contact *peer =
-            &h->active[(skip + i) % h->active_count];
-
-        if (list->count < h->params.shuffle_active_count && peer != target)
-            list->items[list->count++] = *peer;
-    }
-    hyparview_passive_sample(h, (size_t)h->params.shuffle_passive_count,
-                             SENT_IN_SHUFFLE, list);
-    h->stats.shuffles_started++;
-    send_to(h, target, &m);
+    hyparview_shuffle_reply(h, m, now_ns);
 }
 
 static void request_time_out(struct hyparview *h, int i, int64_t now_ns)
@@ -795,7 +708,7 @@ void hyparview_tick(struct hyparview *h, int64_t now_ns)
         if (h->requests[i].deadline_ns <= now_ns)
             request_time_out(h, i, now_ns);
     if (h->shuffle_due_ns <= now_ns)
-        shuffle_start(h, now_ns);
+        hyparview_shuffle_start(h, now_ns);
     if (h->refresh_due_ns <= now_ns)
         refresh(h, now_ns);
     if (h->retry_due_ns <= now_ns)

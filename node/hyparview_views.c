@@ -40,7 +40,7 @@ const struct param hyparview_param_table[] = {
         "failed peers remembered, so that shuffles do not bring them back"),
     ROW(failed_ttl_ns, 0, 24 * HOUR_NS, 30 * SECOND_NS, "ns",
         "how long a failed peer is remembered"),
-    ROW(refresh_min_ns, MS_NS, HOUR_NS, 2 * SECOND_NS, "ns",
+    ROW(refresh_min_ns, MS_NS, 24 * HOUR_NS, 2 * SECOND_NS, "ns",
         "from a lost neighbour to a walk through a first contact; doubles"),
     ROW(refresh_max_ns, MS_NS, 24 * HOUR_NS, 300 * SECOND_NS, "ns",
         "between such walks in quiet times"),
@@ -73,6 +73,23 @@ int hyparview_find_passive(const struct hyparview *h, const struct peer_id *id)
 bool hyparview_is_self(const struct hyparview *h, const struct peer_id *id)
 {
     return peer_id_equal(&h->self.id, id);
+}
+
+const struct peer_contact *hyparview_random_active(struct hyparview *h,
+                                                   const struct peer_id *a,
+                                                   const struct peer_id *b)
+{
+    const struct peer_contact *candidates[HYPARVIEW_ACTIVE_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < h->active_count; i++) {
+        const struct peer_contact *peer = &h->active[i];
+
+        if ((a == NULL || !peer_id_equal(&peer->id, a)) &&
+            (b == NULL || !peer_id_equal(&peer->id, b)))
+            candidates[count++] = peer;
+    }
+    return count == 0 ? NULL : candidates[rng_below(&h->rng, count)];
 }
 
 /* The memory of failed peers: a ring, the oldest is overwritten. A peer that

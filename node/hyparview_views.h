@@ -34,6 +34,11 @@ struct hyparview_failed {
 int hyparview_find_active(const struct hyparview *h, const struct peer_id *id);
 int hyparview_find_passive(const struct hyparview *h, const struct peer_id *id);
 
+/* A random neighbour that is neither |a| nor |b| (NULL: nobody), or NULL. */
+const struct peer_contact *hyparview_random_active(struct hyparview *h,
+                                                   const struct peer_id *a,
+                                                   const struct peer_id *b);
+
 bool hyparview_is_self(const struct hyparview *h, const struct peer_id *id);
 
 void hyparview_failed_add(struct hyparview *h, const struct peer_id *id,
@@ -56,6 +61,15 @@ void hyparview_passive_add(struct hyparview *h, const struct peer_contact *peer,
  * with |mark|. */
 void hyparview_passive_sample(struct hyparview *h, size_t wanted, uint8_t mark,
                               struct wire_contacts *list);
+
+/* Shuffles, in hyparview_shuffle.c: starts an exchange; takes part in another
+ * node's; takes what came back from ours. */
+void hyparview_shuffle_start(struct hyparview *h, int64_t now_ns);
+void hyparview_shuffle_receive(struct hyparview *h,
+                               const struct peer_contact *from,
+                               const struct wire_message *m, int64_t now_ns);
+void hyparview_shuffle_reply(struct hyparview *h, const struct wire_message *m,
+                             int64_t now_ns);
 
 /* Bytes of the block that holds all of these. */
 size_t hyparview_block_bytes(const struct hyparview_params *params);

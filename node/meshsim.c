@@ -1,0 +1,401 @@
+/* meshsim: ten thousand nodes in one process. Reads the options, runs the
+ * experiments, prints the tables, draws the plots. */
+#include "meshsim.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* sysexits.h; and as the shell says it of a signal */
+enum { EXIT_BAD_USAGE = 64, EXIT_OWN_FAULT = 70, EXIT_IO = 74 };
+enum { EXIT_INTERRUPTED = 130 };
+
+#define HOUR_NS INT64_C(3600000000000)
+
+enum option_key {
+    KEY_SEED = 256,
+    KEY_EXPERIMENT,
+    KEY_PLOT,
+    KEY_SET,
+    KEY_QUIET,
+    KEY_LIST_PARAMS,
+    KEY_HELP,
+    KEY_NUMBERS, /* from here on: rows of numbers[] */
+};
+
+static const struct {
+    const char *name;
+    size_t offset;
+    int64_t low, high, fallback;
+    const char *prose;
+} numbers[] = {
+    {"nodes", offsetof(struct meshsim_config, nodes), 20, 100000, 10000,
+     "how many"},
+    {"cycles", offsetof(struct meshsim_config, cycles), 1, 10000, 50,
+     "shuffles of each node before anything is measured"},
+    {"cycle-ms", offsetof(struct meshsim_config, cycle_ms), 1000, 3600000,
+     60000, "between two shuffles of a node"},
+    {"hop-ms", offsetof(struct meshsim_config, hop_ms), 1, 1000, 1,
+     "latency of every link"},
+    {"notice-ms", offsetof(struct meshsim_config, notice_ms), 1, 60000, 100,
+     "a lost connection is noticed so late at most"},
+    {"messages", offsetof(struct meshsim_config, messages), 1, 10000, 1000,
+     "flooded right after each failure"},
+    {"gap-ms", offsetof(struct meshsim_config, gap_ms), 1, 60000, 10,
+     "between two of them"},
+    {"tree-messages", offsetof(struct meshsim_config, tree_messages), 1,
+     SIM_BROADCASTS_MAX, 100, "by Plumtree, in each phase"},
+    {"tree-gap-ms", offsetof(struct meshsim_config, tree_gap_ms), 1, 60000, 500,
+     "between two of them"},
+    {"healing-cycles", offsetof(struct meshsim_config, healing_cycles), 1,
+     MESHSIM_HEALING_MAX, 20, "after which healing is given up"},
+    {"path-sources", offsetof(struct meshsim_config, path_sources), 1, 100000,
+     1000, "nodes from which shortest paths are measured"},
+};
+enum { NUMBERS_COUNT = sizeof numbers / sizeof numbers[0] };
+
+static const struct {
+    const char *name;
+    unsigned bit;
+    const char *prose;
+} experiments[] = {
+    {"overlay", MESHSIM_OVERLAY,
+     "the settled mesh: components, in-degree, clustering, path length"},
+    {"failures", MESHSIM_FAILURES,
+     "10 to 95 % fail at once: how many of the survivors get each of the\n"
+     "              next messages, flooded over the active views"},
+    {"healing", MESHSIM_HEALING,
+     "how many cycles of shuffles until every message reaches all again"},
+    {"trees", MESHSIM_TREES,
+     "Plumtree against flooding: redundancy, hops to the last delivery,\n"
+     "              reliability, before and after failures"},
+};
+enum { EXPERIMENTS_COUNT = sizeof experiments / sizeof experiments[0] };
+
+static volatile sig_atomic_t is_cancelled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_cancelled = 1;
+}
+
+static void print_help(void)
+{
+    (void)printf(
+        "Usage: meshsim [OPTION...]\n"
+        "Runs this node's HyParView and Plumtree, the same code that meshnode "
+        "runs,\non a simulated network under virtual time, repeats the "
+        "papers' experiments,\nand prints the figures beside the published "
+        "ones. A run is a function of its\noptions: the same seed gives the "
+        "same table.\n\n"
+        "  --experiment NAME[,...]   only these (default: all)\n");
+    for (size_t i = 0; i < EXPERIMENTS_COUNT; i++)
+        (void)printf("    %-9s %s\n", experiments[i].name,
+                     experiments[i].prose);
+    (void)printf(
+        "  --seed N                  of every random choice (default 1)\n"
+        "  --plot FOLDER             draw the tables there: meshsim.svg, "
+        "meshsim.png\n                            and the data files they are "
+        "drawn from\n"
+        "  --set NAME=VALUE          a protocol parameter; see "
+        "--list-params\n");
+    for (size_t i = 0; i < NUMBERS_COUNT; i++)
+        (void)printf("  --%s N%*s%s (default %lld)\n", numbers[i].name,
+                     22 - (int)strlen(numbers[i].name), "", numbers[i].prose,
+                     (long long)numbers[i].fallback);
+    (void)printf(
+        "  --quiet                   no progress on stderr\n"
+        "  --list-params             print the protocol parameters and exit\n"
+        "  --help                    print this and exit\n\n"
+        "A crash is noticed in one of two ways, and both are measured: by "
+        "everybody who\nholds a connection to the dead node, within "
+        "--notice-ms (a reset or a\nkeep-alive); or only by who next sends "
+        "over it. Ours and not the papers' is a\nwalk through a first contact "
+        "now and then; it is off here, and on again with\n"
+        "  --set hyparview.refresh_min_ns=2000000000 "
+        "--set hyparview.refresh_max_ns=300000000000\n\n"
+        "A first look, in seconds:      meshsim --nodes 500\n"
+        "The failure experiment alone:  meshsim --experiment failures\n\n"
+        "Exit status: 0 done, 64 bad usage, 70 own fault, 74 no plot, 130 "
+        "interrupted.\n");
+}
+
+static void print_params(const char *module, const struct param *table,
+                         size_t count, void *params)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)printf("%s.%s = %lld %s (%lld to %lld)\n    %s\n", module,
+                     table[i].name, (long long)*param_field(&table[i], params),
+                     table[i].unit, (long long)table[i].low,
+                     (long long)table[i].high, table[i].prose);
+}
+
+static int complain(const char *what, const char *value, const char *right)
+{
+    (void)fprintf(stderr, "meshsim: %s '%s': %s\n", what, value, right);
+    return -EINVAL;
+}
+
+static int parse_number(const char *text, int64_t low, int64_t high,
+                        int64_t *ret_value)
+{
+    char *end = NULL;
+    long long value;
+
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < low ||
+        value > high)
+        return -EINVAL;
+    *ret_value = value;
+    return 0;
+}
+
+/* "hyparview.active_max=5" */
+static int set_param(const char *text, struct meshsim_config *config)
+{
+    const struct {
+        const char *prefix;
+        const struct param *table;
+        size_t count;
+        void *params;
+    } modules[] = {
+        {"hyparview.", hyparview_param_table, hyparview_param_count,
+         &config->hyparview},
+        {"plumtree.", plumtree_param_table, plumtree_param_count,
+         &config->plumtree},
+    };
+    const char *equals = strchr(text, '=');
+    char name[64];
+
+    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
+        size_t size = strlen(modules[i].prefix);
+        const struct param *row;
+
+        if (equals == NULL || strncmp(text, modules[i].prefix, size) != 0)
+            continue;
+        (void)snprintf(name, sizeof name, "%.*s",
+                       (int)(equals - text) - (int)size, text + size);
+        row = param_find(modules[i].table, modules[i].count, name);
+        if (row == NULL)
+            break;
+        if (strcmp(name, "shuffle_period_ns") == 0)
+            return complain("--set", text, "is --cycle-ms here");
+        if (parse_number(equals + 1, row->low, row->high,
+                         param_field(row, modules[i].params)) != 0)
+            return complain("--set", text, "out of range; see --list-params");
+        return 0;
+    }
+    return complain("--set", text, "no such parameter; see --list-params");
+}
+
+static int parse_seed(const char *text, uint64_t *ret_seed)
+{
+    char *end = NULL;
+    unsigned long long seed;
+
+    errno = 0;
+    seed = strtoull(text, &end, 10);
+    if (*text == '-' || end == text || *end != '\0' || errno != 0)
+        return complain("--seed", text, "should be 0 to 2^64-1");
+    *ret_seed = seed;
+    return 0;
+}
+
+static int parse_experiments(const char *text, unsigned *ret_bits)
+{
+    unsigned bits = 0;
+
+    for (const char *name = text; name != NULL;) {
+        size_t size = strcspn(name, ",");
+        size_t i = 0;
+
+        while (i < EXPERIMENTS_COUNT &&
+               (strlen(experiments[i].name) != size ||
+                strncmp(experiments[i].name, name, size) != 0))
+            i++;
+        if (i == EXPERIMENTS_COUNT)
+            return complain("--experiment", text,
+                            "should be overlay, failures, healing or trees");
+        bits |= experiments[i].bit;
+        name = name[size] == ',' ? name + size + 1 : NULL;
+    }
+    *ret_bits = bits;
+    return 0;
+}
+
+/* What is not a parameter of the simulation. */
+struct choices {
+    const char *plot_folder;
+    bool is_quiet;
+};
+
+/* Prints what was asked for and exits, if it was one of those. */
+static void print_and_exit(int key, struct meshsim_config *config)
+{
+    if (key == KEY_HELP) {
+        print_help();
+    } else if (key == KEY_LIST_PARAMS) {
+        print_params("hyparview", hyparview_param_table, hyparview_param_count,
+                     &config->hyparview);
+        print_params("plumtree", plumtree_param_table, plumtree_param_count,
+                     &config->plumtree);
+    } else {
+        return;
+    }
+    exit(EXIT_SUCCESS);
+}
+
+static int apply_option(int key, const char *value,
+                        struct meshsim_config *config, struct choices *choices)
+{
+    switch (key) {
+    case KEY_SEED:
+        return parse_seed(value, &config->seed);
+    case KEY_EXPERIMENT:
+        return parse_experiments(value, &config->experiments);
+    case KEY_SET:
+        return set_param(value, config);
+    case KEY_PLOT:
+        choices->plot_folder = value;
+        return 0;
+    case KEY_QUIET:
+        choices->is_quiet = true;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int64_t *number_field(struct meshsim_config *config, size_t row)
+{
+    return (int64_t *)(void *)((char *)config + numbers[row].offset);
+}
+
+static int apply_number(size_t row, const char *value,
+                        struct meshsim_config *config)
+{
+    char right[96], name[64];
+
+    if (parse_number(value, numbers[row].low, numbers[row].high,
+                     number_field(config, row)) == 0)
+        return 0;
+    (void)snprintf(right, sizeof right, "should be %lld to %lld",
+                   (long long)numbers[row].low, (long long)numbers[row].high);
+    (void)snprintf(name, sizeof name, "--%s", numbers[row].name);
+    return complain(name, value, right);
+}
+
+static void config_default(struct meshsim_config *config)
+{
+    *config =
+        (struct meshsim_config){.seed = 1, .experiments = MESHSIM_EVERYTHING};
+    for (size_t i = 0; i < NUMBERS_COUNT; i++)
+        *number_field(config, i) = numbers[i].fallback;
+    hyparview_params_default(&config->hyparview);
+    plumtree_params_default(&config->plumtree);
+    config->hyparview.refresh_min_ns = 24 * HOUR_NS;
+    config->hyparview.refresh_max_ns = 24 * HOUR_NS;
+}
+
+static int parse_arguments(int argc, char **argv, struct meshsim_config *config,
+                           struct choices *choices)
+{
+    static const struct option fixed[] = {
+        {"seed", required_argument, NULL, KEY_SEED},
+        {"experiment", required_argument, NULL, KEY_EXPERIMENT},
+        {"plot", required_argument, NULL, KEY_PLOT},
+        {"set", required_argument, NULL, KEY_SET},
+        {"quiet", no_argument, NULL, KEY_QUIET},
+        {"list-params", no_argument, NULL, KEY_LIST_PARAMS},
+        {"help", no_argument, NULL, KEY_HELP},
+    };
+    enum { FIXED_COUNT = sizeof fixed / sizeof fixed[0] };
+    struct option options[FIXED_COUNT + NUMBERS_COUNT + 1] = {0};
+    int key, r = 0;
+
+    memcpy(options, fixed, sizeof fixed);
+    for (int i = 0; i < NUMBERS_COUNT; i++)
+        options[FIXED_COUNT + i] = (struct option){
+            numbers[i].name, required_argument, NULL, KEY_NUMBERS + i};
+    while (r == 0 && (key = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        print_and_exit(key, config);
+        r = key < KEY_NUMBERS
+                ? apply_option(key, optarg, config, choices)
+                : apply_number((size_t)(key - KEY_NUMBERS), optarg, config);
+    }
+    if (r == 0 && optind != argc)
+        r = complain("argument", argv[optind], "not expected");
+    if (r == 0 &&
+        config->hyparview.refresh_min_ns > config->hyparview.refresh_max_ns)
+        r = complain("--set", "hyparview.refresh_min_ns",
+                     "above hyparview.refresh_max_ns; set that as well");
+    return r;
+}
+
+/* A copy shares pages with its original, so the sum is an upper bound. */
+static void print_cost(int64_t began_ns)
+{
+    struct rusage own, copies;
+
+    (void)getrusage(RUSAGE_SELF, &own);
+    (void)getrusage(RUSAGE_CHILDREN, &copies);
+    (void)fprintf(
+        stderr,
+        "meshsim: %.1f s, of these %.1f s of processor; %ld MiB at most\n",
+        (double)(clock_now_ns() - began_ns) / 1e9,
+        (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec +
+                 copies.ru_utime.tv_sec + copies.ru_stime.tv_sec) +
+            (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec +
+                     copies.ru_utime.tv_usec + copies.ru_stime.tv_usec) /
+                1e6,
+        (own.ru_maxrss + copies.ru_maxrss) / 1024);
+}
+
+static int simulate(const struct meshsim_config *config,
+                    const struct choices *choices)
+{
+    static struct meshsim_results results;
+    int64_t began_ns = clock_now_ns();
+    int r = meshsim_run(config, choices->is_quiet ? NULL : stderr,
+                        &is_cancelled, &results);
+
+    if (r == -EINTR) {
+        (void)fprintf(stderr, "meshsim: interrupted\n");
+        return EXIT_INTERRUPTED;
+    }
+    if (r != 0) {
+        (void)fprintf(stderr, "meshsim: the simulation failed: %s\n",
+                      strerror(-r));
+        return EXIT_OWN_FAULT;
+    }
+    meshsim_report(config, &results, stdout);
+    (void)fflush(stdout);
+    if (!choices->is_quiet)
+        print_cost(began_ns);
+    if (choices->plot_folder != NULL &&
+        meshsim_plot(config, &results, choices->plot_folder,
+                     MESHSIM_REPORTS_DIR "/meshsim.gp") != 0)
+        return EXIT_IO;
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct meshsim_config config;
+    struct choices choices = {0};
+    struct sigaction action = {.sa_handler = on_signal};
+
+    config_default(&config);
+    if (parse_arguments(argc, argv, &config, &choices) != 0) {
+        (void)fprintf(stderr, "Try 'meshsim --help'.\n");
+        return EXIT_BAD_USAGE;
+    }
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    return simulate(&config, &choices);
+}
