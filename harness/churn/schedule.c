@@ -6,30 +6,43 @@
 
 enum stream { STREAM_GAPS = 1, STREAM_CHOICES = 2, STREAM_PROCESSES = 3 };
 
+/* Of the gaps that begin at |due_ns|. */
+static double mean_gap_ns(const struct schedule *schedule)
+{
+    return 1e9 / (schedule->due_ns < schedule->change_ns
+                      ? schedule->plan.rate_per_s
+                      : schedule->plan.change_rate_per_s);
+}
+
 /* -ln of a uniform number in (0, 1] is exponential with mean 1. */
 static double draw_gap_ns(struct schedule *schedule)
 {
-    switch (schedule->rule) {
+    double mean_ns = mean_gap_ns(schedule);
+    switch (schedule->plan.rule) {
     case INTERVAL_FIXED:
-        return schedule->mean_gap_ns;
+        return mean_ns;
     case INTERVAL_POISSON:
-        return schedule->mean_gap_ns * -log(rng_unit(&schedule->gaps));
+        return mean_ns * -log(rng_unit(&schedule->gaps));
     }
     assert(!"an interval rule");
-    return schedule->mean_gap_ns;
+    return mean_ns;
 }
 
-void schedule_init(struct schedule *schedule, enum interval_rule rule,
-                   double rate_per_s, uint64_t seed, int64_t start_ns)
+void schedule_init(struct schedule *schedule, const struct schedule_plan *plan,
+                   uint64_t seed, int64_t start_ns)
 {
-    assert(rate_per_s > 0);
+    assert(plan->rate_per_s > 0.);
+    assert(plan->change_after_ns == 0 || plan->change_rate_per_s > 0.);
     *schedule = (struct schedule){
-        .rule = rule,
-        .mean_gap_ns = 1e9 / rate_per_s,
+        .plan = *plan,
+        .change_ns = plan->change_after_ns > 0
+                         ? (double)(start_ns + plan->change_after_ns)
+                         : INFINITY,
+        .due_ns = (double)start_ns,
     };
     rng_init(&schedule->gaps, seed, STREAM_GAPS);
     rng_init(&schedule->choices, seed, STREAM_CHOICES);
-    schedule->due_ns = (double)start_ns + draw_gap_ns(schedule);
+    schedule->due_ns += draw_gap_ns(schedule);
 }
 
 /* A double holds whole nanoseconds exactly for the first 104 days. */
@@ -37,8 +50,9 @@ void schedule_advance(struct schedule *schedule, int64_t now_ns)
 {
     double late_ns = (double)now_ns - schedule->due_ns;
     if (late_ns > (double)SCHEDULE_LAG_MAX_NS) {
-        schedule->skipped += (uint64_t)(late_ns / schedule->mean_gap_ns) + 1;
-        schedule->due_ns = (double)now_ns + draw_gap_ns(schedule);
+        schedule->skipped += (uint64_t)(late_ns / mean_gap_ns(schedule)) + 1;
+        schedule->due_ns = (double)now_ns;
+        schedule->due_ns += draw_gap_ns(schedule);
         return;
     }
     while (schedule->due_ns <= (double)now_ns) {

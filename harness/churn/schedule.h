@@ -26,9 +26,17 @@
 #define SCHEDULE_LAG_MAX_NS INT64_C(10000000000)
 enum { SCHEDULE_OWED_MAX = 64 };
 
-struct schedule {
+/* What falls due when. */
+struct schedule_plan {
     enum interval_rule rule;
-    double mean_gap_ns;
+    double rate_per_s;        /* above 0 */
+    int64_t change_after_ns;  /* from the start; 0: never */
+    double change_rate_per_s; /* above 0, of gaps that begin after that */
+};
+
+struct schedule {
+    struct schedule_plan plan;
+    double change_ns; /* INFINITY: never */
     struct rng gaps;
     struct rng choices;
     double due_ns;    /* when the next kill falls due; exact sum of the gaps */
@@ -36,10 +44,9 @@ struct schedule {
     uint64_t skipped; /* due and given up */
 };
 
-/* |rate_per_s| is positive; the first kill falls due one gap after
- * |start_ns|. */
-void schedule_init(struct schedule *schedule, enum interval_rule rule,
-                   double rate_per_s, uint64_t seed, int64_t start_ns);
+/* The first kill falls due one gap after |start_ns|. |plan| is copied. */
+void schedule_init(struct schedule *schedule, const struct schedule_plan *plan,
+                   uint64_t seed, int64_t start_ns);
 
 /* Tells the time: kills due by |now_ns| become owed. */
 void schedule_advance(struct schedule *schedule, int64_t now_ns);

@@ -13,6 +13,13 @@
 static const uint64_t test_seed = 20240817;
 static const int64_t second_ns = 1000000000;
 
+static void begin(struct schedule *schedule, enum interval_rule rule,
+                  double rate_per_s, uint64_t seed, int64_t start_ns)
+{
+    const struct schedule_plan plan = {.rule = rule, .rate_per_s = rate_per_s};
+    schedule_init(schedule, &plan, seed, start_ns);
+}
+
 /* Due times of the first |count| kills, read off in steps of 100 us. */
 static void timetable(struct schedule *schedule, double *due_ns, size_t count)
 {
@@ -30,8 +37,8 @@ static void same_seed_gives_the_same_decisions(void **state)
 {
     (void)state;
     struct schedule a, b;
-    schedule_init(&a, INTERVAL_POISSON, 50, test_seed, 5);
-    schedule_init(&b, INTERVAL_POISSON, 50, test_seed, 5);
+    begin(&a, INTERVAL_POISSON, 50, test_seed, 5);
+    begin(&b, INTERVAL_POISSON, 50, test_seed, 5);
     for (int i = 0; i < 10000; i++) {
         int64_t now_ns = schedule_due_ns(&a);
         assert_int_equal(now_ns, schedule_due_ns(&b));
@@ -48,8 +55,8 @@ static void another_seed_gives_another_timetable(void **state)
 {
     (void)state;
     struct schedule a, b;
-    schedule_init(&a, INTERVAL_POISSON, 50, test_seed, 0);
-    schedule_init(&b, INTERVAL_POISSON, 50, test_seed + 1, 0);
+    begin(&a, INTERVAL_POISSON, 50, test_seed, 0);
+    begin(&b, INTERVAL_POISSON, 50, test_seed + 1, 0);
     assert_true(fabs(a.due_ns - b.due_ns) > 1);
 }
 
@@ -57,8 +64,8 @@ static void timetable_does_not_depend_on_who_is_ready(void **state)
 {
     (void)state;
     struct schedule a, b;
-    schedule_init(&a, INTERVAL_POISSON, 50, test_seed, 0);
-    schedule_init(&b, INTERVAL_POISSON, 50, test_seed, 0);
+    begin(&a, INTERVAL_POISSON, 50, test_seed, 0);
+    begin(&b, INTERVAL_POISSON, 50, test_seed, 0);
     uint32_t index;
     for (int i = 0; i < 1000; i++) {
         assert_int_equal(schedule_due_ns(&a), schedule_due_ns(&b));
@@ -74,7 +81,7 @@ static void fixed_gaps_do_not_drift(void **state)
 {
     (void)state;
     struct schedule schedule;
-    schedule_init(&schedule, INTERVAL_FIXED, 150, test_seed, 0);
+    begin(&schedule, INTERVAL_FIXED, 150, test_seed, 0);
     enum { KILLS = 150 * 3600 };
     uint32_t index;
     for (int i = 1; i < KILLS; i++) {
@@ -93,7 +100,7 @@ static void poisson_gaps_have_the_mean_and_the_spread(void **state)
     enum { KILLS = 20000 };
     static double due_ns[KILLS];
     struct schedule schedule;
-    schedule_init(&schedule, INTERVAL_POISSON, 50, test_seed, 0);
+    begin(&schedule, INTERVAL_POISSON, 50, test_seed, 0);
     timetable(&schedule, due_ns, KILLS);
     double sum = 0, squares = 0;
     for (size_t i = 1; i < KILLS; i++) {
@@ -111,7 +118,7 @@ static void choices_are_uniform(void **state)
 {
     (void)state;
     struct schedule schedule;
-    schedule_init(&schedule, INTERVAL_FIXED, 1000, test_seed, 0);
+    begin(&schedule, INTERVAL_FIXED, 1000, test_seed, 0);
     enum { READY = 21, KILLS = 21 * 2000 };
     int hits[READY] = {0};
     for (int i = 0; i < KILLS; i++) {
@@ -134,7 +141,7 @@ static void owed_kills_wait_and_are_not_forgotten(void **state)
     (void)state;
     struct schedule schedule;
     uint32_t index;
-    schedule_init(&schedule, INTERVAL_FIXED, 10, test_seed, 0);
+    begin(&schedule, INTERVAL_FIXED, 10, test_seed, 0);
     schedule_advance(&schedule, second_ns);
     assert_false(schedule_take(&schedule, 0, &index));
     for (int i = 0; i < 10; i++) {
@@ -148,7 +155,7 @@ static void owed_kills_are_bounded_and_the_rest_is_counted(void **state)
 {
     (void)state;
     struct schedule schedule;
-    schedule_init(&schedule, INTERVAL_FIXED, 100, test_seed, 0);
+    begin(&schedule, INTERVAL_FIXED, 100, test_seed, 0);
     schedule_advance(&schedule, second_ns);
     assert_int_equal(schedule.owed, SCHEDULE_OWED_MAX);
     assert_int_equal(schedule.skipped, 100 - SCHEDULE_OWED_MAX);
@@ -158,7 +165,7 @@ static void a_long_sleep_is_skipped_not_made_up_for(void **state)
 {
     (void)state;
     struct schedule schedule;
-    schedule_init(&schedule, INTERVAL_FIXED, 100, test_seed, 0);
+    begin(&schedule, INTERVAL_FIXED, 100, test_seed, 0);
     schedule_advance(&schedule, 8 * 3600 * second_ns);
     assert_int_equal(schedule.owed, 0);
     assert_int_equal(schedule.skipped, 8 * 3600 * 100);
@@ -185,10 +192,40 @@ static void process_seeds_are_distinct(void **state)
                 schedule_process_seed(1, 2, 3));
 }
 
+/* Ten seconds at 50 a second, then at 100: the gaps of the first ten are those
+ * of a schedule that never changes. */
+static void a_change_of_rate_begins_at_its_moment(void **state)
+{
+    (void)state;
+    const struct schedule_plan plan = {
+        .rule = INTERVAL_POISSON,
+        .rate_per_s = 50,
+        .change_after_ns = 10 * second_ns,
+        .change_rate_per_s = 100,
+    };
+    struct schedule changing, steady;
+    schedule_init(&changing, &plan, test_seed, 0);
+    begin(&steady, INTERVAL_POISSON, 50, test_seed, 0);
+    double due[1600], same[1600];
+    timetable(&changing, due, 1600);
+    timetable(&steady, same, 1600);
+    size_t before = 0, after = 0;
+    for (size_t i = 0; i < 1600; i++) {
+        if (due[i] < 10e9) {
+            assert_true(fabs(due[i] - same[i]) < 1e-3);
+            before++;
+        }
+        after += due[i] >= 10e9 && due[i] < 20e9;
+    }
+    assert_in_range(before, 430, 570);
+    assert_in_range(after, 900, 1100);
+}
+
 int main(void)
 {
     (void)fprintf(stderr, "# seed %llu\n", (unsigned long long)test_seed);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_change_of_rate_begins_at_its_moment),
         cmocka_unit_test(same_seed_gives_the_same_decisions),
         cmocka_unit_test(another_seed_gives_another_timetable),
         cmocka_unit_test(timetable_does_not_depend_on_who_is_ready),

@@ -286,8 +286,13 @@ static void begin_churn(struct supervisor *supervisor)
     const struct scenario *scenario = supervisor->config.scenario;
     arm(supervisor, &supervisor->phase_timer, scenario->duration_s);
     if (scenario->rate_per_s > 0.) {
-        schedule_init(&supervisor->schedule, scenario->interval,
-                      scenario->rate_per_s, supervisor->config.seed, 0);
+        const struct schedule_plan plan = {
+            .rule = scenario->interval,
+            .rate_per_s = scenario->rate_per_s,
+            .change_after_ns = (int64_t)(scenario->change_after_s * 1e9),
+            .change_rate_per_s = scenario->change_rate_per_s,
+        };
+        schedule_init(&supervisor->schedule, &plan, supervisor->config.seed, 0);
     }
     tide_begin(&supervisor->tide);
     enter_phase(supervisor, SUPERVISOR_CHURNING);

@@ -324,6 +324,14 @@ static int check_waves(const struct checking *checking)
                               "give 'wave_s'",
                               scenario->wave_events);
     }
+    if (scenario->change_after_s > 0. &&
+        (scenario->change_rate_per_s == 0. || scenario->rate_per_s == 0.)) {
+        return document_blame(checking->document, "churn.change", checking->err,
+                              "the rate changes from %g to %g events/s; both "
+                              "should be above 0",
+                              scenario->rate_per_s,
+                              scenario->change_rate_per_s);
+    }
     if (scenario->waves > 0 && !scenario_has_ebbs(scenario)) {
         return document_blame(checking->document, "churn.waves", checking->err,
                               "there are no waves to count; give "

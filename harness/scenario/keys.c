@@ -159,6 +159,29 @@ static const struct key churn_keys[] = {
      .child = SECTION_EBB,
      .fallback = "",
      .about = "the stillness after a wave, in which a trough is read"},
+    {.name = "change",
+     .type = KEY_MAPPING,
+     .child = SECTION_CHANGE,
+     .fallback = "",
+     .about = "another rate from some moment on: to see that a busier mesh is "
+              "not taken for a leaking one"},
+};
+
+static const struct key change_keys[] = {
+    {.name = "after_s",
+     .type = KEY_NUMBER,
+     VALUE_OF(struct scenario, change_after_s),
+     .max = 31536000,
+     .unit = "s",
+     .fallback = "0",
+     .about = "of churn, ebbs not counted; 0: the rate never changes"},
+    {.name = "rate_per_s",
+     .type = KEY_NUMBER,
+     VALUE_OF(struct scenario, change_rate_per_s),
+     .max = 2000,
+     .unit = "events/s",
+     .fallback = "0",
+     .about = "the rate from then on; above 0"},
 };
 
 static const struct key ebb_keys[] = {
@@ -294,6 +317,8 @@ static const struct section sections[SECTION_COUNT] = {
                        ROWS(churn_keys)},
     [SECTION_EBB] = {"churn.ebb", "the ebb", sizeof(struct scenario),
                      ROWS(ebb_keys)},
+    [SECTION_CHANGE] = {"churn.change", "the change of rate",
+                        sizeof(struct scenario), ROWS(change_keys)},
     [SECTION_ROLE] = {"roles[]", "a role", sizeof(struct scenario_role),
                       ROWS(role_keys)},
     [SECTION_READY] = {"roles[].ready", "readiness",

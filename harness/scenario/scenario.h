@@ -90,6 +90,10 @@ struct scenario {
 
     double rate_per_s; /* churn events (a kill and its respawn) a second */
     enum interval_rule interval;
+    /* After so long (0: never) of churn, ebbs not counted, the rate is another
+     * one, above 0. */
+    double change_after_s;
+    double change_rate_per_s;
 
     /* A wave is over after so many events or seconds, whichever comes first;
      * an ebb follows. Both 0: no waves, and no ebbs. */
