@@ -1,5 +1,7 @@
 #include "judge/blocks.h"
 
+#include "judge/valleys.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -10,6 +12,12 @@ static const size_t WIDER_COUNTS[] = {32, 24, 16, 12};
  * a block is the better trough of a sawtooth and the worse one of noise. */
 static const double WIDER_GAIN = 1.5;
 static const double MINIMUM_GAIN = 2.0;
+static const double VALLEY_GAIN = 2.0;
+enum { VALLEYS_MIN = 8 };
+/* Of the run, at the least, from the first valley to the last; and how far
+ * apart two may be, by the mean. */
+static const double VALLEYS_SPAN = 0.75;
+static const double VALLEYS_GAP = 2.5;
 
 static void sift_down(double *heap, size_t count, size_t at)
 {
@@ -183,6 +191,39 @@ static void take_troughs(const struct blocks_source *source,
     }
 }
 
+/* Are the valleys all over the run? Noise on a calm stretch has valleys too,
+ * but says nothing about the rest. */
+static bool are_throughout(const size_t *at, size_t count, size_t points)
+{
+    const double span = (double)(at[count - 1] - at[0]);
+    const double gap_max = VALLEYS_GAP * span / ((double)count - 1.0);
+    for (size_t i = 1; i < count; i++) {
+        if ((double)(at[i] - at[i - 1]) > gap_max) {
+            return false;
+        }
+    }
+    return span >= VALLEYS_SPAN * (double)points;
+}
+
+/* A block for each low point of a series that goes up and down. */
+static void take_valleys(const struct blocks_source *source,
+                         enum blocks_axis axis, struct blocks *ret)
+{
+    size_t at[JUDGE_BLOCKS_MAX];
+    const size_t count = valleys_find(source->points, source->count, at);
+    *ret = (struct blocks){.covariates_count = source->covariates_count};
+    if (count < VALLEYS_MIN || !are_throughout(at, count, source->count)) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        append(source, at[i], at[i] + 1, axis, 0.0, ret);
+    }
+    finish(ret);
+    if (!(ret->span > 0.0)) {
+        ret->count = 0;
+    }
+}
+
 /* How rough the troughs are, in a unit that does not depend on the number of
  * blocks as long as the noise within a block averages out. */
 static double roughness(const struct blocks *blocks)
@@ -218,6 +259,8 @@ void blocks_cut(const struct blocks_source *source, enum blocks_axis axis,
     }
     cut_into(source, axis, wanted, TROUGH_QUANTILE, ret_blocks);
     double best = roughness(ret_blocks);
+    struct blocks valleys;
+    take_valleys(source, axis, &valleys);
     for (size_t i = 0; i < sizeof WIDER_COUNTS / sizeof *WIDER_COUNTS; i++) {
         struct blocks wider;
         if (WIDER_COUNTS[i] >= wanted) {
@@ -235,5 +278,8 @@ void blocks_cut(const struct blocks_source *source, enum blocks_axis axis,
             best = rough;
             *ret_blocks = wider;
         }
+    }
+    if (valleys.count > 0 && VALLEY_GAIN * roughness(&valleys) < best) {
+        *ret_blocks = valleys;
     }
 }

@@ -9,10 +9,11 @@ static const double EXP_TAU[DICTIONARY_EXP] = {
 static const double LOG_SCALE[DICTIONARY_LOG] = {
     .002, .005, .01, .02, .035, .06, .1, .17, .3, .6,
 };
+static const double POWER[DICTIONARY_POWER] = {.3, .4, .5, .6, .7};
 static const double CAPPED_SCALE[] = {.005, .02, .06, .17};
 static const double CAPPED_AT[] = {.15, .22, .3, .38, .46, .54, .6};
 static const double HINGE_FIRST = .06;
-static const double HINGE_LAST = .85;
+static const double HINGE_LAST = .95;
 
 static double exp_shape(double x, double tau)
 {
@@ -22,6 +23,11 @@ static double exp_shape(double x, double tau)
 static double log_shape(double x, double scale)
 {
     return log1p(x / scale) / log1p(1.0 / scale);
+}
+
+static double power_shape(double x, double power)
+{
+    return pow(x, power);
 }
 
 static size_t add(struct dictionary *dictionary, enum shape_family family,
@@ -85,6 +91,9 @@ void dictionary_build(const double *x, size_t count,
     }
     for (size_t i = 0; i < DICTIONARY_LOG; i++) {
         add_smooth(log_shape, LOG_SCALE[i], x, count, ret_dictionary);
+    }
+    for (size_t i = 0; i < DICTIONARY_POWER; i++) {
+        add_smooth(power_shape, POWER[i], x, count, ret_dictionary);
     }
     add_bounded(x, count, ret_dictionary);
 }

@@ -175,7 +175,7 @@ static void a_watch_stops_for_a_leak_and_for_nothing_else(void **state)
         for (int leaks = 0; leaks < 2; leaks++) {
             struct judge_watch watch = {0};
             int result = JUDGE_LOOK_GO_ON;
-            fill(seed, 60, leaks == 1 ? 256.0 : 0.0);
+            fill(seed, 60, leaks == 1 ? 1024.0 : 0.0);
             for (size_t n = 1; n <= 60 && result == JUDGE_LOOK_GO_ON; n++) {
                 result = judge_look(&watch, points, n, (double)n / 60.0, &rule,
                                     &verdict);

@@ -80,6 +80,11 @@ struct judge_rule {
      * value, therefore every covariate must be judged as a series too. */
     const double *covariates;
     size_t covariates_count;
+    /* Of judge_look(): by how much the value must have grown, by the lowest
+     * that it was, before it may be called a climb ahead of the end. A cache
+     * that is still filling cannot be told from a leak from outside; one that
+     * outgrows all else is rare. 0 for what nothing legitimate fills. */
+    double early_growth_ratio;
     double limit;     /* of the value: a cgroup's, a heap's; 0: not known */
     const char *unit; /* for the reason: "B" is written as KiB, MiB and so on;
                        * "" for a count; lent, not kept */
@@ -117,6 +122,9 @@ struct judge_verdict {
     double limit_in_s; /* at the estimated slope, from the last point, to the
                         * rule's limit; INFINITY when it does not grow; NaN
                         * where no limit is known */
+    /* So many points, besides one, are at the very same maximum: perhaps a
+     * limit, which hides growth. 0 where that says nothing. */
+    size_t at_maximum;
     unsigned covariates_used; /* bit i: covariate i explained something */
     struct judge_trough troughs[JUDGE_BLOCKS_MAX];
     size_t troughs_count;
@@ -128,10 +136,11 @@ int judge_series(const struct judge_point *points, size_t count,
                  const struct judge_rule *rule,
                  struct judge_verdict *ret_verdict);
 
-/* A look before the end of the planned run, which can only find a CLIMB. One
- * watch a series, zeroed at first. Samples are looked at 1/3, 1/2, 2/3 and 5/6
- * of the plan, with a quarter of alpha each; ebbs at every second one from
- * JUDGE_EBBS_MIN + 2 on, up to JUDGE_EBB_LOOKS_MAX looks that share alpha. */
+/* A look before the end of the planned run, which can only find a CLIMB, and
+ * only of what grew by early_growth_ratio. One watch a series, zeroed at first.
+ * Samples are looked at 1/3, 1/2, 2/3 and 5/6 of the plan, with a quarter of
+ * alpha each; ebbs when there are 10, 12, 14, 16, 19 and so on up to 126,
+ * JUDGE_EBB_LOOKS_MAX looks that share alpha. */
 enum { JUDGE_EBB_LOOKS_MAX = 16 };
 enum {
     JUDGE_LOOK_GO_ON = 0, /* nothing is sure yet, or no look is due */

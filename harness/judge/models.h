@@ -16,7 +16,7 @@
 #include "judge/student_t.h"
 
 enum {
-    MODELS_MAX = 5000,
+    MODELS_MAX = 6500,
     MODELS_SHAPES_MAX = 2, /* in one model */
     MODELS_BLOCKS_MIN = 6, /* fewer leave no residual to speak of */
 };

@@ -1,6 +1,6 @@
 /* judge_rates.c - how often the judge is right, on series of known truth.
  *
- *     judge_rates [SEED [SERIES-PER-FAMILY-AND-LENGTH]]
+ *     judge_rates [SEED [SERIES-PER-FAMILY-AND-LENGTH [FAMILY]]]
  *
  * Prints, for each family, the outcomes in per cent, and what a verdict cost;
  * then the totals of the healthy and of the leaky. Exits 1 when a healthy
@@ -12,11 +12,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { POINTS_MAX = 5000 };
 
-static const size_t LENGTHS[] = {60, 300, 600, 1000};
+static const size_t LENGTHS[] = {60, 300, 1000};
 static const double WRONG_MAX = 0.01;
 
 struct tally {
@@ -73,7 +74,8 @@ int main(int argc, char **argv)
 {
     const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     const size_t repeats = argc > 2 ? strtoull(argv[2], NULL, 10) : 40;
-    struct tally total[2] = {0};
+    const char *only = argc > 3 ? argv[3] : "";
+    struct tally total[3] = {0};
 
     if (repeats == 0) {
         fprintf(stderr, "judge_rates: at least one series, please\n");
@@ -84,6 +86,9 @@ int main(int argc, char **argv)
            "INCONC.", "CLIMB", "ms each");
     for (size_t f = 0; f < series_family_count; f++) {
         const struct series_family *family = &series_family[f];
+        if (strstr(family->name, only) == NULL) {
+            continue;
+        }
         for (size_t l = 0; l < sizeof LENGTHS / sizeof *LENGTHS; l++) {
             struct tally tally;
             if (judge_family(family, LENGTHS[l], seed, repeats, &tally) < 0) {
@@ -99,6 +104,7 @@ int main(int argc, char **argv)
         }
     }
     print_row("all healthy", 0, &total[SERIES_HEALTHY]);
+    print_row("all unsettled", 0, &total[SERIES_UNSETTLED]);
     print_row("all leaky", 0, &total[SERIES_LEAKY]);
     const double false_climbs =
         (double)total[SERIES_HEALTHY].outcome[JUDGE_CLIMB];

@@ -166,6 +166,122 @@ static void make_restart(uint64_t *state, struct judge_point *points,
     round_to_pages(points, count);
 }
 
+/* An allocator that keeps all it ever had: peaks come at random, with heights
+ * of no end, and every new highest one stays. */
+static void make_ratchet(uint64_t *state, struct judge_point *points,
+                         size_t count)
+{
+    const double rate = uniform(state, 0.5, 20.0);
+    const double height = uniform(state, 0.002, 0.03) * LEVEL;
+    double next_s = exponential(state, 1.0 / rate);
+    double kept = 0.0;
+    add_level(LEVEL, points, count);
+    for (size_t i = 0; i < count; i++) {
+        while (next_s <= points[i].t_s) {
+            kept = fmax(kept, exponential(state, height));
+            next_s += exponential(state, 1.0 / rate);
+        }
+        points[i].value += kept;
+    }
+    add_noise(state, uniform(state, 0.0, 0.002) * LEVEL, 0.5, points, count);
+    round_to_pages(points, count);
+}
+
+/* Lumps of one size that stay, some seconds apart. */
+static void make_leak_lumps(uint64_t *state, struct judge_point *points,
+                            size_t count)
+{
+    const double gap_s = uniform(state, 0.5, 4.0);
+    const double lump = uniform(state, 0.1, 0.8) * LEVEL * gap_s / RUN_S;
+    double next_s = exponential(state, gap_s);
+    double lost = 0.0;
+    add_level(LEVEL, points, count);
+    for (size_t i = 0; i < count; i++) {
+        for (; next_s <= points[i].t_s; next_s += exponential(state, gap_s)) {
+            lost += lump;
+        }
+        points[i].value += lost;
+    }
+    add_noise(state, uniform(state, 0.0, 0.003) * LEVEL, 0.5, points, count);
+    round_to_pages(points, count);
+}
+
+static void make_cache_late(uint64_t *state, struct judge_point *points,
+                            size_t count)
+{
+    const double full = uniform(state, 0.7, 0.96);
+    const double height = uniform(state, 0.05, 1.0) * LEVEL;
+    add_level(LEVEL, points, count);
+    for (size_t i = 0; i < count; i++) {
+        points[i].value += height * fmin(part(&points[i]) / full, 1.0);
+    }
+    add_noise(state, uniform(state, 0.001, 0.006) * LEVEL, 0.6, points, count);
+    round_to_pages(points, count);
+}
+
+/* Grows as a power of time below 1. */
+static void make_concave(uint64_t *state, struct judge_point *points,
+                         size_t count)
+{
+    const double power = uniform(state, 0.3, 0.65);
+    const double height = uniform(state, 0.05, 0.6) * LEVEL;
+    add_level(LEVEL, points, count);
+    for (size_t i = 0; i < count; i++) {
+        points[i].value += height * pow(part(&points[i]), power);
+    }
+    add_noise(state, uniform(state, 0.001, 0.006) * LEVEL, 0.6, points, count);
+    round_to_pages(points, count);
+}
+
+static void make_log(uint64_t *state, struct judge_point *points, size_t count)
+{
+    const double first_s = uniform(state, 0.05, 2.5);
+    const double each = uniform(state, 0.001, 0.02) * LEVEL;
+    add_level(LEVEL, points, count);
+    for (size_t i = 0; i < count; i++) {
+        points[i].value += each * log1p(points[i].t_s / first_s);
+    }
+    add_noise(state, uniform(state, 0.0005, 0.004) * LEVEL, 0.6, points, count);
+    round_to_pages(points, count);
+}
+
+/* Load that swings, with a trough that is flat for a while. */
+static void make_swing(uint64_t *state, struct judge_point *points,
+                       size_t count)
+{
+    const double cycles = uniform(state, 3.0, 18.0);
+    const double height = uniform(state, 0.02, 0.3) * LEVEL;
+    const double phase = uniform(state, 0.0, 6.28);
+    add_level(LEVEL, points, count);
+    for (size_t i = 0; i < count; i++) {
+        double angle = 6.283185307179586 * cycles * part(&points[i]) + phase;
+        points[i].value += height * fmax(-0.7, sin(angle));
+    }
+    add_noise(state, uniform(state, 0.0005, 0.004) * LEVEL, 0.4, points, count);
+    round_to_pages(points, count);
+}
+
+static void make_sawtooth_slow(uint64_t *state, struct judge_point *points,
+                               size_t count)
+{
+    const double cycles = uniform(state, 4.0, 13.0);
+    const double height = uniform(state, 0.05, 0.6) * LEVEL;
+    double base = uniform(state, 0.0, 1.0);
+    double slope = uniform(state, 0.9, 1.1);
+    double turn = base;
+    add_level(LEVEL, points, count);
+    for (size_t i = 0; i < count; i++) {
+        turn += slope * cycles / (double)count;
+        if (turn >= 1.0) {
+            turn -= 1.0;
+            slope = uniform(state, 0.9, 1.1);
+        }
+        points[i].value += height * turn;
+    }
+    add_noise(state, uniform(state, 0.0005, 0.004) * LEVEL, 0.4, points, count);
+    round_to_pages(points, count);
+}
+
 static void add_leak(double share, double noise, uint64_t *state,
                      struct judge_point *points, size_t count)
 {
@@ -297,6 +413,12 @@ const struct series_family series_family[] = {
     {"step", SERIES_HEALTHY, 4096.0, make_step},
     {"cache", SERIES_HEALTHY, 4096.0, make_cache},
     {"restart", SERIES_HEALTHY, 4096.0, make_restart},
+    {"ratchet", SERIES_HEALTHY, 4096.0, make_ratchet},
+    {"logarithm", SERIES_UNSETTLED, 4096.0, make_log},
+    {"swing", SERIES_HEALTHY, 4096.0, make_swing},
+    {"slow sawtooth", SERIES_HEALTHY, 4096.0, make_sawtooth_slow},
+    {"late cache", SERIES_UNSETTLED, 4096.0, make_cache_late},
+    {"concave", SERIES_UNSETTLED, 4096.0, make_concave},
     {"mesh 3-7 live", SERIES_HEALTHY, 1.0, make_mesh_small},
     {"mesh 5-40 live", SERIES_HEALTHY, 1.0, make_mesh},
     {"leak 5 %", SERIES_LEAKY, 4096.0, make_leak_5},
@@ -304,6 +426,7 @@ const struct series_family series_family[] = {
     {"leak 50 %", SERIES_LEAKY, 4096.0, make_leak_50},
     {"leak and warm-up", SERIES_LEAKY, 4096.0, make_leak_warm},
     {"leak and sawtooth", SERIES_LEAKY, 4096.0, make_leak_saw},
+    {"leak in lumps", SERIES_LEAKY, 4096.0, make_leak_lumps},
     {"late leak", SERIES_LEAKY, 4096.0, make_leak_late},
     {"mesh leak", SERIES_LEAKY, 1.0, make_mesh_leak},
     {"mesh leak 350 B", SERIES_LEAKY, 1.0, make_mesh_leak_small},

@@ -13,8 +13,9 @@
 #include <stdint.h>
 
 enum series_truth {
-    SERIES_HEALTHY, /* CLIMB is wrong */
-    SERIES_LEAKY,   /* PLATEAU is wrong */
+    SERIES_HEALTHY,   /* CLIMB is wrong */
+    SERIES_UNSETTLED, /* likewise, and hard to avoid */
+    SERIES_LEAKY,     /* PLATEAU is wrong */
 };
 
 struct series_family {
