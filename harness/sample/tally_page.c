@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* What a new life of the slot finds. */
@@ -123,6 +126,10 @@ void tally_page_ask(struct tally_page *page)
     uint32_t next = __atomic_load_n(&page->shared->request, __ATOMIC_RELAXED);
     next = next == UINT32_MAX ? 1 : next + 1;
     __atomic_store_n(&page->shared->request, next, __ATOMIC_RELEASE);
+    /* Who sleeps on the word (see tally/preload.c) wakes; nobody else is
+     * disturbed. */
+    (void)syscall(SYS_futex, &page->shared->request, FUTEX_WAKE, INT_MAX, NULL,
+                  NULL, 0);
 }
 
 bool tally_page_has_answered(const struct tally_page *page)

@@ -46,6 +46,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #endif
 
 #ifdef __cplusplus
@@ -83,7 +84,8 @@ struct plateau_tally {
     uint64_t generation; /* which life of the slot this is, from 1 */
     uint32_t request;    /* the harness's: how often it has asked */
     uint32_t response;   /* ours: the last request that was answered */
-    uint64_t reserved[3];
+    uint64_t owner;      /* pid of the program that counts here; 0: none yet */
+    uint64_t reserved[2];
     __extension__ struct plateau_tally_entry entries[]; /* not in ISO C++ */
 };
 
@@ -98,8 +100,23 @@ static inline struct plateau_tally *plateau_tally_private(void)
     return &page.header;
 }
 
-/* Maps the harness's page, or hands out private memory when there is none (or
- * when what there is cannot be trusted). Never fails, never prints. */
+#ifndef _WIN32
+/* A page has one owner: the program that was started with it, not those that
+ * it starts in turn and which inherit the variable. (What it forks without
+ * exec goes on counting in the same page.) */
+static inline int plateau_tally_claim(struct plateau_tally *tally)
+{
+    uint64_t self = (uint64_t)getpid();
+    uint64_t owner = 0;
+    return __atomic_compare_exchange_n(&tally->owner, &owner, self, 0,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+           owner == self;
+}
+#endif
+
+/* Maps the harness's page, or hands out private memory when there is none, when
+ * it is another program's, or when it cannot be trusted. Never fails, never
+ * prints. */
 static inline struct plateau_tally *plateau_tally_attach(void)
 {
 #ifndef _WIN32
@@ -118,7 +135,8 @@ static inline struct plateau_tally *plateau_tally_attach(void)
                 if (tally->magic == PLATEAU_TALLY_MAGIC &&
                     tally->version == PLATEAU_TALLY_VERSION &&
                     tally->page_bytes == (uint64_t)st.st_size &&
-                    tally->capacity <= (tally->page_bytes - 64) / 64) {
+                    tally->capacity <= (tally->page_bytes - 64) / 64 &&
+                    plateau_tally_claim(tally)) {
                     return tally;
                 }
                 (void)munmap(map, (size_t)st.st_size);
