@@ -1,5 +1,12 @@
+/* Happy path: assess_run() checks the premises -> docket_make() says what comes
+ * before the judge -> judge_all() -> climbed_rank() where memory climbs -> what
+ * it adds up to. */
 #include "assess.h"
 
+#include "assess/climbed.h"
+#include "assess/docket.h"
+#include "assess/panel.h"
+#include "assess/particulars.h"
 #include "premises.h"
 #include "run_facts.h"
 
@@ -9,125 +16,92 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is judged of an observer, best source first: the first that it has is
- * its primary one. */
-static const struct {
-    const char *metric;
-    const char *label;
-} metrics[] = {
-    {"heap/allocated", "allocated heap"},
-    {"private", "private memory"},
-};
-enum { METRICS_COUNT = sizeof metrics / sizeof metrics[0] };
+/* An observer by itself that is likelier to climb than not is in the way of a
+ * PLATEAU of all. */
+static const double suspicion = 0.5;
 
-/* --- points --------------------------------------------------------------- */
+/* --- finding ----------------------------------------------------------------
+ */
 
-static int load_points(struct store *store, const struct run_facts *facts,
-                       struct assessed *series)
+static int judge_all(struct assessment *assessment)
 {
-    struct store_point *points = NULL;
-    size_t count = 0;
-    int result = store_points(store, series->series_id, facts->churn_begin_ns,
-                              facts->churn_end_ns, &points, &count);
-    if (result != 0) {
-        return result;
-    }
-    series->points = calloc(count ? count : 1, sizeof *series->points);
-    if (series->points == NULL) {
-        free(points);
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        series->points[i] = (struct judge_point){
-            .t_s = (double)(points[i].t_ns - facts->churn_begin_ns) / 1e9,
-            .value = points[i].value,
-            .events = (double)points[i].events,
-        };
-    }
-    series->points_count = count;
-    free(points);
-    return 0;
-}
-
-/* Adds what is judged of one slot. */
-static int add_slot(struct store *store, const struct run_facts *facts,
-                    const struct store_slot *slot,
-                    struct assessment *assessment)
-{
-    bool has_primary = false;
-    for (size_t i = 0; i < METRICS_COUNT; i++) {
-        struct store_series row;
-        if (assessment->series_count == ASSESS_SERIES_MAX) {
-            return 0;
-        }
-        int result =
-            store_find_series(store, slot->id, metrics[i].metric, &row);
-        if (result == -ENOENT) {
-            continue;
-        }
-        if (result != 0) {
-            return result;
-        }
-        struct assessed *series =
-            &assessment->series[assessment->series_count++];
-        series->series_id = row.id;
-        series->metric = metrics[i].metric;
-        series->label = metrics[i].label;
-        series->is_gate = slot->is_observer;
-        series->is_primary = slot->is_observer && !has_primary;
-        series->quantum = row.quantum;
-        has_primary = true;
-        (void)snprintf(series->observer, sizeof series->observer, "%.48s-%d",
-                       slot->role, (int)slot->ordinal);
-        (void)snprintf(series->unit, sizeof series->unit, "%s", row.unit);
-        result = load_points(store, facts, series);
-        if (result != 0) {
-            return result;
-        }
-    }
-    return 0;
-}
-
-/* --- judging -------------------------------------------------------------- */
-
-/* The error rate of the whole run is shared out evenly among what gates it, so
- * that many observers are no likelier to raise a false alarm than one
- * (Bonferroni). */
-static int judge_all(struct assessment *assessment, bool has_events)
-{
-    size_t gates = 0;
-    for (size_t i = 0; i < assessment->series_count; i++) {
-        gates += assessment->series[i].is_gate;
-    }
-    for (size_t i = 0; i < assessment->series_count; i++) {
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < assessment->series_count; i++) {
         struct assessed *series = &assessment->series[i];
-        struct judge_rule rule;
-        judge_rule_default(series->quantum, &rule);
-        rule.alpha /= gates > 0 ? (double)gates : 1.;
-        rule.has_events = has_events;
-        rule.unit = series->unit;
-        int result = judge_series(series->points, series->points_count, &rule,
-                                  &series->verdict);
-        if (result != 0) {
-            return result;
-        }
+        result = judge_series(series->points, series->points_count,
+                              &series->rule, &series->verdict);
     }
-    return 0;
+    return result;
 }
 
+/* The first series with |outcome| that counts as |counts|; those of several
+ * observers together come first. */
 static const struct assessed *find_outcome(const struct assessment *assessment,
                                            enum judge_outcome outcome,
-                                           bool must_be_primary)
+                                           enum metric_role counts)
 {
     for (size_t i = 0; i < assessment->series_count; i++) {
         const struct assessed *series = &assessment->series[i];
-        if (series->is_gate && series->verdict.outcome == outcome &&
-            (series->is_primary || !must_be_primary)) {
+        if (docket_convicts(series) && series->counts == counts &&
+            series->verdict.outcome == outcome) {
             return series;
         }
     }
     return NULL;
 }
+
+/* A figure of a role: of all observers together if there are several. */
+static const struct assessed *find_metric(const struct assessment *assessment,
+                                          const char *role, const char *metric)
+{
+    for (size_t i = 0; i < assessment->series_count; i++) {
+        const struct assessed *series = &assessment->series[i];
+        if (strcmp(series->role, role) == 0 &&
+            strcmp(series->metric, metric) == 0) {
+            return series;
+        }
+    }
+    return NULL;
+}
+
+static bool is_part_of(const struct assessed *series,
+                       const struct assessed *together)
+{
+    return !series->is_together && strcmp(series->role, together->role) == 0 &&
+           strcmp(series->metric, together->metric) == 0;
+}
+
+/* Whether |series| has its say in a verdict of all, which stands for it. */
+static bool is_spoken_for(const struct assessment *assessment,
+                          const struct assessed *series)
+{
+    for (size_t i = 0; i < assessment->series_count; i++) {
+        const struct assessed *other = &assessment->series[i];
+        if (other->is_together && is_part_of(series, other)) {
+            return series->verdict.outcome == JUDGE_PLATEAU ||
+                   (series->verdict.outcome == JUDGE_INCONCLUSIVE &&
+                    series->verdict.p_climb < suspicion);
+        }
+    }
+    return false;
+}
+
+/* The first best source that is neither a PLATEAU nor spoken for. */
+static const struct assessed *find_open(const struct assessment *assessment)
+{
+    for (size_t i = 0; i < assessment->series_count; i++) {
+        const struct assessed *series = &assessment->series[i];
+        if (docket_convicts(series) && series->counts == METRIC_PRIMARY &&
+            series->verdict.outcome != JUDGE_PLATEAU &&
+            !is_spoken_for(assessment, series)) {
+            return series;
+        }
+    }
+    return NULL;
+}
+
+/* --- adding up --------------------------------------------------------------
+ */
 
 static void conclude(struct summary *summary, enum judge_outcome outcome,
                      const struct assessed *because)
@@ -152,6 +126,17 @@ static bool premises_hold(struct summary *summary)
     return true;
 }
 
+static const struct assessed *find_climb(const struct assessment *assessment)
+{
+    static const enum metric_role order[] = {METRIC_PRIMARY, METRIC_WITNESS,
+                                             METRIC_GATE};
+    const struct assessed *found = NULL;
+    for (size_t i = 0; found == NULL && i < 3; i++) {
+        found = find_outcome(assessment, JUDGE_CLIMB, order[i]);
+    }
+    return found;
+}
+
 /* What the verdicts add up to. */
 static void add_up(struct assessment *assessment)
 {
@@ -160,17 +145,15 @@ static void add_up(struct assessment *assessment)
     if (!premises_hold(summary)) {
         return;
     }
-    if ((found = find_outcome(assessment, JUDGE_CLIMB, true)) != NULL ||
-        (found = find_outcome(assessment, JUDGE_CLIMB, false)) != NULL) {
+    if ((found = find_climb(assessment)) != NULL) {
         conclude(summary, JUDGE_CLIMB, found);
-    } else if ((found = find_outcome(assessment, JUDGE_INVALID, true)) !=
-               NULL) {
+    } else if ((found = find_outcome(assessment, JUDGE_INVALID,
+                                     METRIC_PRIMARY)) != NULL) {
         conclude(summary, JUDGE_INVALID, found);
-    } else if ((found = find_outcome(assessment, JUDGE_INCONCLUSIVE, true)) !=
-               NULL) {
+    } else if ((found = find_open(assessment)) != NULL) {
         conclude(summary, JUDGE_INCONCLUSIVE, found);
-    } else if ((found = find_outcome(assessment, JUDGE_PLATEAU, true)) !=
-               NULL) {
+    } else if ((found = find_outcome(assessment, JUDGE_PLATEAU,
+                                     METRIC_PRIMARY)) != NULL) {
         conclude(summary, JUDGE_PLATEAU, found);
     } else {
         summary->outcome = JUDGE_INVALID;
@@ -179,171 +162,189 @@ static void add_up(struct assessment *assessment)
     }
 }
 
-static int add_rows(struct assessment *assessment)
+/* --- which sources agree ----------------------------------------------------
+ */
+
+/* What a disagreement of the sources is called. '*' is any outcome. */
+struct disagreement {
+    char allocated, active, resident, private; /* P, C, or * */
+    const char *sentence;
+};
+
+static const struct disagreement disagreements[] = {
+    {'C', '*', '*', 'C', "allocated heap and private memory agree"},
+    {'P', '*', '*', 'P', "allocated heap and private memory agree"},
+    {'P', 'C', '*', 'C',
+     "allocated heap is level while active heap and private memory climb: "
+     "fragmentation, what is in use is spread over more and more pages"},
+    {'P', 'P', 'C', 'C',
+     "allocated and active heap are level while resident heap and private "
+     "memory climb: retention, the allocator or the kernel keeps what was "
+     "freed"},
+    {'P', 'P', 'P', 'C',
+     "the heap is level while private memory climbs: it grows outside the "
+     "allocator (maps, stacks, another allocator)"},
+    {'P', '*', '*', 'C',
+     "allocated heap is level while private memory climbs: fragmentation, "
+     "retention, or memory outside the allocator"},
+    {'C', '*', '*', 'P',
+     "allocated heap climbs while private memory is level: it still grows "
+     "within pages that the process had"},
+};
+
+static bool fits(char wanted, const struct assessed *series)
 {
-    struct summary *summary = &assessment->summary;
+    if (wanted == '*' || series == NULL) {
+        return wanted == '*';
+    }
+    return wanted == (series->verdict.outcome == JUDGE_CLIMB     ? 'C'
+                      : series->verdict.outcome == JUDGE_PLATEAU ? 'P'
+                                                                 : '?');
+}
+
+static void name_sources(struct assessment *assessment, const char *role)
+{
+    const struct assessed *allocated =
+        find_metric(assessment, role, "heap/allocated");
+    const struct assessed *active =
+        find_metric(assessment, role, "heap/active");
+    const struct assessed *resident =
+        find_metric(assessment, role, "heap/resident");
+    const struct assessed *private = find_metric(assessment, role, "private");
+    size_t count = sizeof disagreements / sizeof disagreements[0];
+    for (size_t i = 0; i < count; i++) {
+        const struct disagreement *row = &disagreements[i];
+        if (fits(row->allocated, allocated) && fits(row->active, active) &&
+            fits(row->resident, resident) && fits(row->private, private)) {
+            (void)snprintf(assessment->summary.sources,
+                           sizeof assessment->summary.sources, "%s",
+                           row->sentence);
+            return;
+        }
+    }
+}
+
+/* How many of the observers say the same by themselves. */
+static void count_agreement(struct assessment *assessment,
+                            const struct assessed *together)
+{
+    char *text = assessment->summary.sources;
+    size_t used = strlen(text);
+    size_t parts = 0, agree = 0;
     for (size_t i = 0; i < assessment->series_count; i++) {
         const struct assessed *series = &assessment->series[i];
-        if (!series->is_gate) {
-            summary->has_own_memory = true;
-            summary->own_memory = series->verdict.outcome;
-            (void)snprintf(summary->own_memory_reason,
-                           sizeof summary->own_memory_reason, "%s",
-                           series->verdict.reason);
-            if (series->points_count > 0) {
-                summary->own_private_bytes =
-                    series->points[series->points_count - 1].value;
-            }
-            continue;
-        }
-        int result = summary_add_series(summary, series->observer,
-                                        series->metric, series->unit,
-                                        series->is_primary, &series->verdict);
-        if (result != 0) {
-            return result;
+        if (is_part_of(series, together)) {
+            parts++;
+            agree += series->verdict.outcome == together->verdict.outcome;
         }
     }
-    return 0;
+    if (parts > 0) {
+        (void)snprintf(text + used, SUMMARY_SENTENCE_SIZE - used,
+                       "%s%zu of %zu observers say the same by themselves",
+                       used > 0 ? "; " : "", agree, parts);
+    }
 }
 
-/* --- what else a report tells --------------------------------------------- */
-
-static int compare_doubles(const void *a, const void *b)
+static void tell_sources(struct assessment *assessment)
 {
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-    return (left > right) - (left < right);
+    const struct assessed *found =
+        find_outcome(assessment, assessment->summary.outcome, METRIC_PRIMARY);
+    if (found == NULL) {
+        found = find_climb(assessment);
+    }
+    if (found != NULL) {
+        name_sources(assessment, found->role);
+        if (found->is_together) {
+            count_agreement(assessment, found);
+        }
+    }
 }
 
-/* From exec to ready, of everything that was started once churn went on. */
-static int fill_ready(struct store *store, const struct run_facts *facts,
-                      struct summary *summary)
+/* --- what climbed ------------------------------------------------------------
+ */
+
+/* What the growth is to be explained of: allocated heap where there is such a
+ * figure, of the same observers as |series|. */
+static const struct panel_column *memory_of(const struct panel *panel,
+                                            const struct assessed *series)
 {
-    struct store_process *processes = NULL;
-    size_t count = 0, kept = 0;
-    int result = store_processes(store, &processes, &count);
-    if (result != 0) {
-        return result;
-    }
-    double *ready_ms = calloc(count ? count : 1, sizeof *ready_ms);
-    for (size_t i = 0; ready_ms != NULL && i < count; i++) {
-        if (processes[i].spawned_ns >= facts->churn_begin_ns &&
-            processes[i].ready_ns >= 0) {
-            ready_ms[kept++] =
-                (double)(processes[i].ready_ns - processes[i].spawned_ns) / 1e6;
+    static const char *const names[] = {"heap/allocated", "private"};
+    int64_t slot_id = -1;
+    for (size_t i = 0; i < panel->columns_count; i++) {
+        if (!series->is_together &&
+            panel->columns[i].series_id == series->series_id) {
+            slot_id = panel->columns[i].slot_id;
         }
     }
-    if (kept > 0) {
-        qsort(ready_ms, kept, sizeof *ready_ms, compare_doubles);
-        summary->ready_median_ms = ready_ms[kept / 2];
+    const struct panel_column *found = NULL;
+    for (size_t i = 0; found == NULL && i < 2; i++) {
+        found = panel_find(panel, series->role, slot_id, names[i]);
     }
-    free(ready_ms);
-    free(processes);
-    return ready_ms != NULL ? 0 : -ENOMEM;
+    return found;
 }
 
-/* The last value of a metric before the end of churn; NaN when there is none.
- * It is nearly always within the last second: the whole is read only if not. */
-static double last_value(struct store *store, const struct run_facts *facts,
-                         int64_t slot_id, const char *metric)
+static int rank_climbed(const struct panel *panel,
+                        struct assessment *assessment)
 {
-    const int64_t from_ns[] = {facts->churn_end_ns - INT64_C(1000000000),
-                               facts->churn_begin_ns};
-    struct store_series series;
-    double value = NAN;
-    if (store_find_series(store, slot_id, metric, &series) != 0) {
-        return value;
+    struct climbed ranking[CLIMBED_MAX];
+    const struct assessed *because = find_climb(assessment);
+    const struct panel_column *memory =
+        because ? memory_of(panel, because) : NULL;
+    size_t count = memory ? climbed_rank(panel, memory, ranking) : 0;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        struct summary_climbed row = {
+            .alive = ranking[i].alive,
+            .per_event = ranking[i].per_event,
+            .per_hour = ranking[i].per_hour,
+            .with_memory = ranking[i].with_memory,
+            .each = ranking[i].each,
+        };
+        (void)snprintf(row.observer, sizeof row.observer, "%s",
+                       because->observer);
+        (void)snprintf(row.name, sizeof row.name, "%s",
+                       ranking[i].column->name);
+        (void)snprintf(row.sentence, sizeof row.sentence, "%s",
+                       ranking[i].sentence);
+        result = summary_add_climbed(&assessment->summary, &row);
     }
-    for (size_t i = 0; i < 2 && isnan(value); i++) {
-        struct store_point *points = NULL;
-        size_t count = 0;
-        int64_t from = from_ns[i] > facts->churn_begin_ns
-                           ? from_ns[i]
-                           : facts->churn_begin_ns;
-        if (store_points(store, series.id, from, facts->churn_end_ns, &points,
-                         &count) == 0 &&
-            count > 0) {
-            value = points[count - 1].value;
-        }
-        free(points);
-    }
-    return value;
-}
-
-/* Every tally pair of one observer, beside the number of its peers. */
-static int fill_pairs(struct store *store, const struct run_facts *facts,
-                      const struct store_slot *slot,
-                      const struct store_series *series, size_t count,
-                      struct summary *summary)
-{
-    static const char prefix[] = "tally/";
-    static const char suffix[] = ".spawned";
-    char observer[SUMMARY_NAME_SIZE];
-    (void)snprintf(observer, sizeof observer, "%.48s-%d", slot->role,
-                   (int)slot->ordinal);
-    double peers = last_value(store, facts, slot->id, "tally/active_peers");
-    for (size_t i = 0; i < count; i++) {
-        const char *metric = series[i].metric;
-        size_t length = strlen(metric);
-        if (series[i].slot_id != slot->id ||
-            strncmp(metric, prefix, strlen(prefix)) != 0 ||
-            length <= strlen(prefix) + strlen(suffix) ||
-            strcmp(metric + length - strlen(suffix), suffix) != 0) {
-            continue;
-        }
-        char name[STORE_NAME_MAX];
-        char finished[STORE_NAME_MAX];
-        (void)snprintf(name, sizeof name, "%.*s",
-                       (int)(length - strlen(prefix) - strlen(suffix)),
-                       metric + strlen(prefix));
-        (void)snprintf(finished, sizeof finished, "tally/%.40s.finished", name);
-        int result = summary_add_pair(
-            summary, observer, name, last_value(store, facts, slot->id, metric),
-            last_value(store, facts, slot->id, finished), peers);
-        if (result != 0) {
-            return result;
-        }
-    }
-    return 0;
-}
-
-static int fill_summary(struct store *store, const struct run_facts *facts,
-                        const struct store_slot *slots, size_t slots_count,
-                        struct summary *summary)
-{
-    struct store_series *series = NULL;
-    size_t count = 0;
-    double churn_s = run_facts_churn_s(facts);
-    (void)snprintf(summary->run_name, sizeof summary->run_name, "%s",
-                   facts->scenario->name);
-    (void)snprintf(summary->scenario_file, sizeof summary->scenario_file, "%s",
-                   facts->scenario->file);
-    summary->has_seed = true;
-    summary->seed = facts->seed;
-    summary->duration_s = churn_s;
-    summary->has_churn = facts->scenario->rate_per_s > 0.;
-    summary->events = (double)facts->events;
-    summary->kills = (double)facts->events;
-    summary->respawns = (double)facts->respawns;
-    summary->asked_per_s = facts->scenario->rate_per_s;
-    summary->achieved_per_s =
-        churn_s > 0. ? (double)facts->events / churn_s : 0.;
-    summary->own_cpu_share = facts->own_cpu_share;
-    int result = fill_ready(store, facts, summary);
-    if (result == 0) {
-        result = store_all_series(store, &series, &count);
-    }
-    for (size_t i = 0; result == 0 && i < slots_count; i++) {
-        if (slots[i].is_observer) {
-            result =
-                fill_pairs(store, facts, &slots[i], series, count, summary);
-        }
-    }
-    free(series);
     return result;
 }
 
-/* --- the whole ------------------------------------------------------------ */
+/* --- rows --------------------------------------------------------------------
+ */
+
+static void tell_own_memory(struct summary *summary,
+                            const struct assessed *series)
+{
+    summary->has_own_memory = true;
+    summary->own_memory = series->verdict.outcome;
+    (void)snprintf(summary->own_memory_reason,
+                   sizeof summary->own_memory_reason, "%s",
+                   series->verdict.reason);
+    if (series->points_count > 0) {
+        summary->own_private_bytes =
+            series->points[series->points_count - 1].value;
+    }
+}
+
+static int add_rows(struct assessment *assessment)
+{
+    struct summary *summary = &assessment->summary;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < assessment->series_count; i++) {
+        const struct assessed *series = &assessment->series[i];
+        if (series->is_ourselves) {
+            tell_own_memory(summary, series);
+        } else {
+            result = summary_add_series(summary, series->observer,
+                                        series->metric, series->unit,
+                                        metric_role_name(series->counts),
+                                        series->is_memory, &series->verdict);
+        }
+    }
+    return result;
+}
 
 static void make_verdict(int64_t series_id, enum judge_outcome outcome,
                          const char *reason, const struct judge_slope *hour,
@@ -371,37 +372,121 @@ static void keep_verdicts(struct store *store,
                           const struct assessment *assessment)
 {
     static const struct judge_slope none = {NAN, NAN, NAN};
+    const struct summary *summary = &assessment->summary;
     struct store_verdict rows[ASSESS_SERIES_MAX + 1];
+    struct store_climbed climbed[CLIMBED_MAX];
     size_t count = 0;
-    make_verdict(0, assessment->summary.outcome, assessment->summary.reason,
-                 &none, &none, &rows[count++]);
+    make_verdict(0, summary->outcome, summary->reason, &none, &none,
+                 &rows[count++]);
     for (size_t i = 0; i < assessment->series_count; i++) {
         const struct assessed *series = &assessment->series[i];
-        make_verdict(series->series_id, series->verdict.outcome,
-                     series->verdict.reason, &series->verdict.per_hour,
-                     &series->verdict.per_event, &rows[count++]);
+        if (series->series_id != 0) {
+            make_verdict(series->series_id, series->verdict.outcome,
+                         series->verdict.reason, &series->verdict.per_hour,
+                         &series->verdict.per_event, &rows[count++]);
+        }
     }
-    (void)store_verdicts_put(store, rows, count);
+    for (size_t i = 0; i < summary->climbed_count && i < CLIMBED_MAX; i++) {
+        const struct summary_climbed *row = &summary->climbed[i];
+        climbed[i] = (struct store_climbed){
+            .rank = (int64_t)i + 1,
+            .alive = row->alive,
+            .per_event = row->per_event,
+            .with_memory = row->with_memory,
+            .bytes_each = row->each,
+        };
+        (void)snprintf(climbed[i].name, sizeof climbed[i].name, "%s",
+                       row->name);
+        (void)snprintf(climbed[i].sentence, sizeof climbed[i].sentence, "%s",
+                       row->sentence);
+    }
+    (void)store_verdicts_put(store, rows, count, climbed,
+                             summary->climbed_count);
     (void)store_commit(store);
 }
 
-static int assess_slots(struct store *store, const struct run_facts *facts,
-                        struct assessment *assessment)
+/* --- samples for the plot ----------------------------------------------------
+ */
+
+/* What is drawn behind the troughs of ebbs. */
+static int load_samples(struct store *store, const struct run_facts *facts,
+                        struct assessed *series)
+{
+    struct store_point *points = NULL;
+    size_t count = 0;
+    int result = store_points(store, series->series_id, facts->churn_begin_ns,
+                              facts->churn_end_ns, &points, &count);
+    if (result != 0) {
+        return result;
+    }
+    series->samples = calloc(count ? count : 1, sizeof *series->samples);
+    for (size_t i = 0; series->samples != NULL && i < count; i++) {
+        series->samples[i] = (struct judge_point){
+            .t_s = (double)(points[i].t_ns - facts->churn_begin_ns) / 1e9,
+            .value = points[i].value,
+            .events = (double)points[i].events,
+        };
+        series->samples_count++;
+    }
+    free(points);
+    return series->samples != NULL ? 0 : -ENOMEM;
+}
+
+static bool is_drawn(const struct assessed *series)
+{
+    return series->is_memory && !series->is_together && !series->is_ourselves &&
+           series->counts != METRIC_CONTEXT;
+}
+
+static int load_all_samples(struct store *store, const struct run_facts *facts,
+                            struct assessment *assessment)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < assessment->series_count; i++) {
+        struct assessed *series = &assessment->series[i];
+        if (is_drawn(series) && scenario_has_ebbs(facts->scenario)) {
+            result = load_samples(store, facts, series);
+        }
+    }
+    return result;
+}
+
+/* --- the whole
+ * ---------------------------------------------------------------- */
+
+static int judge_panel(struct store *store, const struct run_facts *facts,
+                       struct assessment *assessment)
+{
+    struct panel panel;
+    int result = panel_read(store, facts, &panel);
+    if (result != 0) {
+        return result;
+    }
+    result = panel_put_together(&panel);
+    if (result == 0) {
+        result = docket_make(&panel, facts->scenario->rate_per_s > 0.,
+                             assessment->series, ASSESS_SERIES_MAX,
+                             &assessment->series_count);
+    }
+    if (result == 0) {
+        result = judge_all(assessment);
+    }
+    if (result == 0) {
+        result = rank_climbed(&panel, assessment);
+    }
+    panel_deinit(&panel);
+    return result;
+}
+
+static int tell_particulars(struct store *store, const struct run_facts *facts,
+                            struct assessment *assessment)
 {
     struct store_slot *slots = NULL;
     size_t count = 0;
     int result = store_slots(store, &slots, &count);
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        bool is_ourselves = strcmp(slots[i].role, "plateau") == 0;
-        if (slots[i].is_observer || is_ourselves) {
-            result = add_slot(store, facts, &slots[i], assessment);
-        }
-    }
     if (result == 0) {
-        result = judge_all(assessment, facts->scenario->rate_per_s > 0.);
-    }
-    if (result == 0) {
-        result = fill_summary(store, facts, slots, count, &assessment->summary);
+        result =
+            particulars_fill(store, facts, slots, count, &assessment->summary);
     }
     free(slots);
     return result;
@@ -430,7 +515,13 @@ int assess_run(struct store *store, struct assessment *ret_assessment,
     }
     result = premises_check(store, &facts, &assessment.summary);
     if (result == 0) {
-        result = assess_slots(store, &facts, &assessment);
+        result = judge_panel(store, &facts, &assessment);
+    }
+    if (result == 0) {
+        result = load_all_samples(store, &facts, &assessment);
+    }
+    if (result == 0) {
+        result = tell_particulars(store, &facts, &assessment);
     }
     if (result == 0) {
         result = add_rows(&assessment);
@@ -445,6 +536,7 @@ int assess_run(struct store *store, struct assessment *ret_assessment,
         return result;
     }
     add_up(&assessment);
+    tell_sources(&assessment);
     keep_verdicts(store, &assessment);
     *ret_assessment = assessment;
     return 0;
@@ -461,10 +553,11 @@ int assess_series(const char *name, const char *unit,
         return result;
     }
     struct assessed *series = &assessment.series[assessment.series_count++];
-    series->metric = "value";
-    series->label = "value";
-    series->is_gate = true;
-    series->is_primary = true;
+    series->counts = METRIC_PRIMARY;
+    series->is_memory = true;
+    series->rule = *rule;
+    (void)snprintf(series->metric, sizeof series->metric, "value");
+    (void)snprintf(series->label, sizeof series->label, "value");
     (void)snprintf(series->observer, sizeof series->observer, "%.63s", name);
     (void)snprintf(series->unit, sizeof series->unit, "%s", unit);
     series->points = calloc(count ? count : 1, sizeof *points);
@@ -495,8 +588,8 @@ int assess_series(const char *name, const char *unit,
 
 void assess_deinit(struct assessment *assessment)
 {
-    for (size_t i = 0; i < assessment->series_count; i++) {
-        free(assessment->series[i].points);
+    if (assessment->series != NULL) {
+        docket_deinit(assessment->series, assessment->series_count);
     }
     free(assessment->series);
     summary_deinit(&assessment->summary);
@@ -513,15 +606,17 @@ void assess_plot(struct assessment *assessment, const char *reports_folder,
     size_t count = 0;
     for (size_t i = 0; i < assessment->series_count; i++) {
         const struct assessed *series = &assessment->series[i];
-        if (series->is_gate && series->points_count > 0) {
+        bool has_samples = series->samples != NULL;
+        if (is_drawn(series) && series->points_count > 0) {
             plots[count++] = (struct plot_series){
                 .observer = series->observer,
                 .metric = series->metric,
                 .label = series->label,
                 .unit = series->unit,
                 .outcome = series->verdict.outcome,
-                .points = series->points,
-                .points_count = series->points_count,
+                .points = has_samples ? series->samples : series->points,
+                .points_count =
+                    has_samples ? series->samples_count : series->points_count,
                 .troughs = series->verdict.troughs,
                 .troughs_count = series->verdict.troughs_count,
             };

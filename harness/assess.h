@@ -1,40 +1,58 @@
 /* assess.h - from recorded points to a verdict on the whole.
  *
- * Joins store, premises and judge: which series of which observer are judged,
- * which of them gate and which only bear witness, what error rate each gets of
- * what the run may spend, and what the verdicts add up to. Used for a run that
+ * Joins store, premises and judge: which figures of which observers are judged
+ * (assess/metrics.h is the table), what error rate each gets of what the run
+ * may spend, what climbed, and what the verdicts add up to. Used for a run that
  * has just ended and for one that is judged again: both read the store.
  *
+ * Observers of one role run the same program and are judged together as well:
+ * their mean is a series of its own, with less noise than any of them, and it
+ * alone is judged for counts. With ebbs the points are the troughs of the ebbs,
+ * and what the observers held at each is regressed out of their memory.
+ *
  * How verdicts add up. A failed premise makes the run INVALID. A CLIMB in any
- * gated series makes it CLIMB. It is a PLATEAU when every observer's best
- * source says so: what the allocator has handed out ("heap/allocated") where
- * there is such a figure, private memory elsewhere. Otherwise INCONCLUSIVE.
+ * series but those of context makes it CLIMB. It is a PLATEAU when for every
+ * role the best source says so: what the allocator has handed out
+ * ("heap/allocated") where there is such a figure, private memory elsewhere; of
+ * all observers together where there are several, and then none of them by
+ * itself may be likelier to climb than not. Otherwise INCONCLUSIVE.
  */
 #ifndef PLATEAU_ASSESS_H
 #define PLATEAU_ASSESS_H
 
+#include "assess/metrics.h"
 #include "err.h"
 #include "judge/judge.h"
 #include "report/plot.h"
 #include "report/summary.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { ASSESS_SERIES_MAX = 256 }; /* judged in one run; more are left out */
 
 /* A judged series with what it was judged from. */
 struct assessed {
-    int64_t series_id; /* 0: of no store */
-    char observer[SUMMARY_NAME_SIZE];
-    const char *metric; /* static */
-    const char *label;  /* static: in a person's words */
+    int64_t series_id; /* 0: of no store, or of several observers */
+    char role[STORE_NAME_MAX];
+    char observer[SUMMARY_NAME_SIZE]; /* "observer-0", "3 observers" */
+    char metric[SUMMARY_NAME_SIZE];
+    char label[SUMMARY_NAME_SIZE]; /* in a person's words */
     char unit[16];
-    bool is_gate;
+    enum metric_role counts;
+    bool is_together;  /* the mean of several observers */
+    bool is_ourselves; /* Plateau's own memory: decides nothing */
+    bool is_memory;
     double quantum;
-    bool is_primary; /* the observer's best source */
     struct judge_point *points;
     size_t points_count;
+    double *covariates; /* covariates_count a point */
+    size_t covariates_count;
+    struct judge_point *samples; /* of the grid, for the plot, where the points
+                                  * are troughs; else NULL */
+    size_t samples_count;
+    struct judge_rule rule;
     struct judge_verdict verdict;
 };
 

@@ -62,10 +62,11 @@ static double noise(unsigned short seed[3], double amplitude)
 }
 
 static void add_series(struct store *store, int64_t id, int64_t slot,
-                       const char *metric, const char *unit, double quantum)
+                       const char *metric, const char *unit, double quantum,
+                       enum store_kind kind)
 {
     struct store_series series = {
-        .id = id, .slot_id = slot, .quantum = quantum};
+        .id = id, .slot_id = slot, .quantum = quantum, .kind = kind};
     (void)snprintf(series.metric, sizeof series.metric, "%s", metric);
     (void)snprintf(series.unit, sizeof series.unit, "%s", unit);
     assert_int_equal(store_series_add(store, &series), 0);
@@ -87,12 +88,16 @@ static void record_slots(struct store *store, const struct made *made)
         };
         assert_int_equal(store_slot_add(store, &slot), 0);
         assert_int_equal(store_process_put(store, &process), 0);
-        add_series(store, 10 * i + 1, i, "heap/allocated", "B", 1);
-        add_series(store, 10 * i + 2, i, "private", "B", 4096);
-        add_series(store, 10 * i + 3, i, "tally/active_peers", "", 1);
-        add_series(store, 10 * i + 4, i, "tally/delivered", "", 1);
-        add_series(store, 10 * i + 5, i, "tally/loops.spawned", "", 1);
-        add_series(store, 10 * i + 6, i, "tally/loops.finished", "", 1);
+        add_series(store, 10 * i + 1, i, "heap/allocated", "B", 1, STORE_GAUGE);
+        add_series(store, 10 * i + 2, i, "private", "B", 4096, STORE_GAUGE);
+        add_series(store, 10 * i + 3, i, "tally/active_peers", "", 1,
+                   STORE_GAUGE);
+        add_series(store, 10 * i + 4, i, "tally/delivered", "", 1,
+                   STORE_COUNTER);
+        add_series(store, 10 * i + 5, i, "tally/loops.spawned", "", 1,
+                   STORE_COUNTER);
+        add_series(store, 10 * i + 6, i, "tally/loops.finished", "", 1,
+                   STORE_COUNTER);
     }
 }
 
@@ -195,7 +200,7 @@ static void a_climb_of_one_observer_is_a_climb_of_the_run(void **state)
     (void)state;
     struct made made = healthy;
     made.allocated_per_tick = 500;
-    assert_verdict(&made, JUDGE_CLIMB, "observer-0, allocated heap");
+    assert_verdict(&made, JUDGE_CLIMB, "observer, all 2, allocated heap");
 }
 
 static void private_memory_alone_can_convict(void **state)
@@ -203,7 +208,7 @@ static void private_memory_alone_can_convict(void **state)
     (void)state;
     struct made made = healthy;
     made.private_per_tick = 20000;
-    assert_verdict(&made, JUDGE_CLIMB, "observer-0, private memory");
+    assert_verdict(&made, JUDGE_CLIMB, "observer, all 2, private memory");
 }
 
 static void too_little_churn_is_invalid(void **state)

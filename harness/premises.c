@@ -16,10 +16,17 @@ static int check_end(const struct run_facts *facts, struct summary *summary)
 {
     bool is_held = facts->how != RUN_INVALID && facts->how != RUN_BROKEN &&
                    facts->churn_begin_ns >= 0;
+    if (facts->how == RUN_COMPLETED && facts->early[0] != '\0') {
+        return summary_add_premise(
+            summary, "the run", true,
+            "was ended after %.1f of %.4g s of churn, all being sure",
+            run_facts_churn_s(facts), facts->asked_duration_s);
+    }
     if (facts->how == RUN_COMPLETED) {
-        return summary_add_premise(summary, "the run", true,
-                                   "ran its %.4g s of churn to the end",
-                                   facts->asked_duration_s);
+        return summary_add_premise(
+            summary, "the run", true, "ran its %.4g s of churn to the end",
+            facts->scenario->waves > 0 ? run_facts_churn_s(facts)
+                                       : facts->asked_duration_s);
     }
     if (facts->churn_begin_ns < 0) {
         return summary_add_premise(summary, "the run", false,
@@ -34,8 +41,8 @@ static int check_end(const struct run_facts *facts, struct summary *summary)
 static int check_churn(const struct run_facts *facts, struct summary *summary)
 {
     double asked = facts->scenario->rate_per_s;
-    double churn_s = run_facts_churn_s(facts);
-    double achieved = churn_s > 0. ? (double)facts->events / churn_s : 0.;
+    double achieved =
+        facts->waves_s > 0. ? (double)facts->events / facts->waves_s : 0.;
     if (asked == 0.) {
         return 0;
     }

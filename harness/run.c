@@ -6,6 +6,7 @@
  * is in the store stays judgeable, the run is reported as an I/O failure). */
 #include "run.h"
 
+#include "assess/lookout.h"
 #include "churn/supervisor.h"
 #include "host.h"
 #include "plateau_version.h"
@@ -33,6 +34,8 @@ struct run {
     struct supervisor *supervisor;
     struct sampler *sampler;
     struct recorder recorder;
+    struct lookout lookout;
+    size_t settled_ebbs;
     struct progress progress;
     ev_signal signals[3];
     ev_timer commit_timer;
@@ -225,13 +228,40 @@ static void on_event(void *context, const struct supervisor_event *event)
     sampler_events_set(run->sampler, event->seq);
 }
 
+/* Ends the run where it is sure by now that memory climbs. */
+static void look_ahead(struct run *run)
+{
+    const struct scenario *scenario = run->options->scenario;
+    char sentence[LOOKOUT_SENTENCE_SIZE];
+    if (scenario->stop_early != STOP_ON_CLIMB || run->churn_begin_ns < 0 ||
+        scenario_has_ebbs(scenario) != (run->settled_ebbs > 0)) {
+        return;
+    }
+    double done_ratio = (double)(run_ns(run) - run->churn_begin_ns) / 1e9 /
+                        scenario->duration_s;
+    if (run->recorder.error != 0 ||
+        !lookout_is_due(&run->lookout, run->settled_ebbs, done_ratio)) {
+        return;
+    }
+    recorder_commit(&run->recorder);
+    if (lookout_look(&run->lookout, run->store, done_ratio, sentence) ==
+        LOOKOUT_CLIMB) {
+        note(run, "end.early", "%s", sentence);
+        supervisor_complete(run->supervisor, sentence);
+    }
+}
+
 /* The ebb is recorded before its troughs, which speak of it. */
 static void on_ebb(void *context, const struct supervisor_ebb *ebb)
 {
     struct run *run = context;
     recorder_ebb(&run->recorder, ebb);
     sampler_read_trough(run->sampler, ebb->seq);
+    run->settled_ebbs += ebb->is_settled;
     show_progress(run);
+    if (ebb->is_settled) {
+        look_ahead(run);
+    }
 }
 
 static void on_sampler_failure(void *context, int error)
@@ -249,6 +279,9 @@ static void on_commit_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     recorder_commit(&run->recorder);
     stop_if_unwritable(run);
+    if (run->settled_ebbs == 0) {
+        look_ahead(run);
+    }
 }
 
 static void on_progress_timer(struct ev_loop *loop, ev_timer *timer,

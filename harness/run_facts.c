@@ -89,6 +89,28 @@ static int read_last_tick(struct store *store, int64_t *ret_ns)
     return result;
 }
 
+/* How long churn went on, ebbs left out, and what became of the ebbs. */
+static int read_waves(struct store *store, struct run_facts *facts)
+{
+    struct store_ebb *ebbs = NULL;
+    size_t count = 0;
+    int64_t still_ns = 0;
+    int result = store_ebbs(store, &ebbs, &count);
+    if (result != 0) {
+        return result;
+    }
+    facts->ebbs = (int64_t)count;
+    for (size_t i = 0; i < count; i++) {
+        facts->unsettled += !ebbs[i].is_settled;
+        still_ns += ebbs[i].read_ns - ebbs[i].begin_ns;
+    }
+    free(ebbs);
+    int64_t churn_ns = facts->churn_end_ns - facts->churn_begin_ns;
+    facts->waves_s =
+        (double)number(store, "churn.waves_ns", churn_ns - still_ns) / 1e9;
+    return 0;
+}
+
 int run_facts_read(struct store *store, struct run_facts *ret_facts,
                    struct err *err)
 {
@@ -117,12 +139,23 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
     if (facts.churn_end_ns < facts.churn_begin_ns) {
         facts.churn_end_ns = facts.churn_begin_ns;
     }
+    result = read_waves(store, &facts);
+    if (result != 0) {
+        *err = *store_err(store);
+        run_facts_deinit(&facts);
+        return result;
+    }
+    char *early = NULL;
+    if (store_meta_get(store, "end.early", &early) == 0) {
+        (void)snprintf(facts.early, sizeof facts.early, "%s", early);
+        free(early);
+    }
     (void)store_event_count(store, &facts.events);
     facts.respawns = number(store, "churn.respawns", facts.events);
     /* A run that was cut off did not write down what its schedule drew. */
-    facts.due = (double)number(
-        store, "churn.due",
-        (int64_t)(facts.scenario->rate_per_s * run_facts_churn_s(&facts)));
+    facts.due =
+        (double)number(store, "churn.due",
+                       (int64_t)(facts.scenario->rate_per_s * facts.waves_s));
     int64_t cpu_ns = number(store, "supervisor.cpu_churn_ns", -1);
     double churn_s = run_facts_churn_s(&facts);
     facts.own_cpu_share =

@@ -31,7 +31,10 @@ struct run_facts {
     int64_t churn_begin_ns; /* -1: churn never began */
     int64_t churn_end_ns;   /* not before |churn_begin_ns| */
     int64_t events, respawns;
-    double due; /* kills that the schedule asked for while churn went on */
+    double waves_s; /* of churn, ebbs left out */
+    int64_t ebbs, unsettled;
+    char early[512]; /* why it ended before its time; "": it did not */
+    double due;      /* kills that the schedule asked for while churn went on */
     double own_cpu_share; /* of one core while churn went on; NaN: not known */
 };
 

@@ -20,7 +20,7 @@
 
 #include <ev.h>
 
-#define TIDE_LOOK_S 0.025
+#define TIDE_LOOK_S 0.04
 enum { TIDE_FIGURES_MAX = 64 }; /* watched of one observer, in page order */
 
 struct tide_config {

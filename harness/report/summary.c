@@ -13,6 +13,7 @@ void summary_init(struct summary *summary)
     memset(summary, 0, sizeof *summary);
     summary->duration_s = NAN;
     summary->extension_s = NAN;
+    summary->verdict_s = NAN;
     summary->events = NAN;
     summary->kills = NAN;
     summary->respawns = NAN;
@@ -29,6 +30,7 @@ void summary_deinit(struct summary *summary)
     free(summary->premises);
     free(summary->series);
     free(summary->pairs);
+    free(summary->climbed);
     memset(summary, 0, sizeof *summary);
 }
 
@@ -68,8 +70,8 @@ int summary_add_premise(struct summary *summary, const char *name, bool is_held,
 }
 
 int summary_add_series(struct summary *summary, const char *observer,
-                       const char *metric, const char *unit, bool is_gate,
-                       const struct judge_verdict *verdict)
+                       const char *metric, const char *unit, const char *counts,
+                       bool is_memory, const struct judge_verdict *verdict)
 {
     void *list = summary->series;
     struct summary_series *series =
@@ -83,7 +85,8 @@ int summary_add_series(struct summary *summary, const char *observer,
     (void)snprintf(series->unit, sizeof series->unit, "%s", unit);
     (void)snprintf(series->reason, sizeof series->reason, "%s",
                    verdict->reason);
-    series->is_gate = is_gate;
+    (void)snprintf(series->counts, sizeof series->counts, "%s", counts);
+    series->is_memory = is_memory;
     series->outcome = verdict->outcome;
     series->per_hour = verdict->per_hour;
     series->per_event = verdict->per_event;
@@ -109,6 +112,20 @@ int summary_add_pair(struct summary *summary, const char *observer,
     pair->spawned = spawned;
     pair->finished = finished;
     pair->peers = peers;
+    return 0;
+}
+
+int summary_add_climbed(struct summary *summary,
+                        const struct summary_climbed *climbed)
+{
+    void *list = summary->climbed;
+    struct summary_climbed *row =
+        append(&list, &summary->climbed_count, sizeof *row);
+    if (row == NULL) {
+        return -ENOMEM;
+    }
+    summary->climbed = list;
+    *row = *climbed;
     return 0;
 }
 

@@ -33,7 +33,8 @@ struct summary_series {
     char observer[SUMMARY_NAME_SIZE]; /* "observer-0" */
     char metric[SUMMARY_NAME_SIZE];   /* "private" */
     char unit[16];                    /* "B"; "" for a count */
-    bool is_gate;                     /* decides the run; otherwise a witness */
+    char counts[16]; /* what its verdict counts for: "primary", "gate" ... */
+    bool is_memory;  /* shown in full; a count only where it is not level */
     enum judge_outcome outcome;
     char reason[JUDGE_REASON_SIZE];
     struct judge_slope per_hour, per_event;
@@ -49,6 +50,16 @@ struct summary_pair {
     double peers; /* active_peers then; NaN: not counted */
 };
 
+/* A count that grew with the events, for a run that climbs; best first. */
+struct summary_climbed {
+    char observer[SUMMARY_NAME_SIZE];
+    char name[SUMMARY_NAME_SIZE]; /* "connection_loops" */
+    double alive, per_event, per_hour;
+    double with_memory; /* 0 to 1: how far its growth is that of memory */
+    double each;        /* bytes of memory for one of it */
+    char sentence[SUMMARY_SENTENCE_SIZE];
+};
+
 struct summary {
     char run_name[SUMMARY_NAME_SIZE];
     char scenario_file[SUMMARY_PATH_SIZE]; /* "" when there is none */
@@ -58,11 +69,16 @@ struct summary {
 
     enum judge_outcome outcome; /* of the whole run */
     char reason[SUMMARY_SENTENCE_SIZE];
+    char sources[SUMMARY_SENTENCE_SIZE]; /* which of them agree; "": one only */
+    char early[SUMMARY_SENTENCE_SIZE]; /* why it ended early; "": it did not */
+    double verdict_s;   /* from the first process to the end of churn; NaN */
     double extension_s; /* more of the run that might settle it; NaN: none */
 
     bool has_churn; /* false for a series without a run: no rows about it */
     double events, kills, respawns;
-    double asked_per_s, achieved_per_s;
+    double asked_per_s, achieved_per_s; /* while churn went on, ebbs left out */
+    bool has_ebbs;
+    double ebbs, unsettled;
     double ready_median_ms; /* from exec to ready */
 
     double own_cpu_share;     /* of one core, 0 to 1 */
@@ -81,6 +97,8 @@ struct summary {
     size_t series_count;
     struct summary_pair *pairs;
     size_t pairs_count;
+    struct summary_climbed *climbed;
+    size_t climbed_count;
 };
 
 /* Empty, with every figure NaN. */
@@ -94,11 +112,15 @@ int summary_add_premise(struct summary *summary, const char *name, bool is_held,
                         const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int summary_add_series(struct summary *summary, const char *observer,
-                       const char *metric, const char *unit, bool is_gate,
-                       const struct judge_verdict *verdict);
+                       const char *metric, const char *unit, const char *counts,
+                       bool is_memory, const struct judge_verdict *verdict);
 int summary_add_pair(struct summary *summary, const char *observer,
                      const char *name, double spawned, double finished,
                      double peers);
+
+/* A copy of |climbed|. */
+int summary_add_climbed(struct summary *summary,
+                        const struct summary_climbed *climbed);
 
 /* The exit status that says |outcome|. */
 enum exit_code summary_exit_code(enum judge_outcome outcome);

@@ -188,6 +188,24 @@ static void print_verdict(const struct printer *printer,
         (void)fputs("  ", printer->stream);
         print_wrapped(printer, summary->reason, 2, 2);
     }
+    if (summary->sources[0] != '\0') {
+        (void)fputs("  ", printer->stream);
+        print_wrapped(printer, summary->sources, 2, 2);
+    }
+    if (summary->outcome == JUDGE_CLIMB && summary->climbed_count > 0) {
+        (void)fputs("  climbed: ", printer->stream);
+        print_wrapped(printer, summary->climbed[0].sentence, 11, 11);
+    } else if (summary->outcome == JUDGE_CLIMB && summary->pairs_count > 0) {
+        (void)fputs("  climbed: ", printer->stream);
+        print_wrapped(printer,
+                      "memory alone; nothing that the tally counts grows "
+                      "with it",
+                      11, 11);
+    }
+    if (summary->early[0] != '\0') {
+        (void)fputs("  ", printer->stream);
+        print_wrapped(printer, summary->early, 2, 2);
+    }
     if (summary->outcome == JUDGE_INCONCLUSIVE && summary->extension_s > 0.) {
         (void)fprintf(printer->stream,
                       "  about %.0f s in all might settle it\n",
@@ -210,6 +228,12 @@ static void print_churn(const struct printer *printer,
                    100 * summary->achieved_per_s / summary->asked_per_s);
     } else if (!isnan(summary->achieved_per_s)) {
         print_fact(printer, "rate", "%.1f events/s", summary->achieved_per_s);
+    }
+    if (summary->has_ebbs) {
+        print_fact(
+            printer, "ebbs", "%s read, of them %s unsettled and left out",
+            terminal_amount(summary->ebbs, "", false, events, AMOUNT_SIZE),
+            terminal_amount(summary->unsettled, "", false, kills, AMOUNT_SIZE));
     }
     if (!isnan(summary->ready_median_ms)) {
         print_fact(printer, "start", "%.1f ms from exec to ready, median",
@@ -318,7 +342,7 @@ static void print_one_series(const struct printer *printer,
     const char *outcome = judge_outcome_name(series->outcome);
     (void)fprintf(printer->stream, "  %-*s  %-*s  %-7s  ", observer_width,
                   series->observer, metric_width, series->metric,
-                  series->is_gate ? "gate" : "witness");
+                  series->counts);
     print_coloured(printer, looks[series->outcome].colour, outcome);
     (void)fprintf(
         printer->stream, "%*s  %10s  %12s  %16s\n", 12 - (int)strlen(outcome),
@@ -335,6 +359,35 @@ static void print_one_series(const struct printer *printer,
     }
 }
 
+/* Of counts there are many, and most are level: they share a line. */
+static bool is_shown(const struct summary_series *series)
+{
+    return series->is_memory || series->outcome == JUDGE_CLIMB;
+}
+
+/* The names of the counts with |outcome|. */
+static void print_others(const struct printer *printer,
+                         const struct summary *summary,
+                         enum judge_outcome outcome, const char *what)
+{
+    char line[LINE_SIZE];
+    int used = snprintf(line, sizeof line, "%s:", what);
+    bool is_any = false;
+    for (size_t i = 0; i < summary->series_count; i++) {
+        const struct summary_series *series = &summary->series[i];
+        if (!is_shown(series) && series->outcome == outcome &&
+            used < (int)sizeof line) {
+            used += snprintf(line + used, sizeof line - (size_t)used, " %s",
+                             series->metric);
+            is_any = true;
+        }
+    }
+    if (is_any) {
+        (void)fputs("  ", printer->stream);
+        print_wrapped(printer, line, 2, DETAIL_INDENT);
+    }
+}
+
 static void print_series(const struct printer *printer,
                          const struct summary *summary)
 {
@@ -343,8 +396,11 @@ static void print_series(const struct printer *printer,
     for (size_t i = 0; i < summary->series_count; i++) {
         int observer = (int)strlen(summary->series[i].observer);
         int metric = (int)strlen(summary->series[i].metric);
-        observer_width = observer > observer_width ? observer : observer_width;
-        metric_width = metric > metric_width ? metric : metric_width;
+        if (is_shown(&summary->series[i])) {
+            observer_width =
+                observer > observer_width ? observer : observer_width;
+            metric_width = metric > metric_width ? metric : metric_width;
+        }
     }
     print_heading(printer, "Troughs (what is left when the waves are out)");
     (void)fprintf(printer->stream,
@@ -352,8 +408,45 @@ static void print_series(const struct printer *printer,
                   observer_width, "observer", metric_width, "metric", "counts",
                   "verdict", "level", "an hour", "an event");
     for (size_t i = 0; i < summary->series_count; i++) {
-        print_one_series(printer, &summary->series[i], observer_width,
-                         metric_width);
+        if (is_shown(&summary->series[i])) {
+            print_one_series(printer, &summary->series[i], observer_width,
+                             metric_width);
+        }
+    }
+    print_others(printer, summary, JUDGE_PLATEAU, "counts that are level");
+    print_others(printer, summary, JUDGE_INCONCLUSIVE,
+                 "counts that this run cannot tell");
+}
+
+/* What climbed, and in the last column how much of memory's growth goes with
+ * it. */
+static void print_climbed(const struct printer *printer,
+                          const struct summary *summary)
+{
+    int name_width = (int)strlen("what");
+    for (size_t i = 0; i < summary->climbed_count; i++) {
+        int name = (int)strlen(summary->climbed[i].name);
+        name_width = name > name_width ? name : name_width;
+    }
+    print_heading(printer, "What climbed (best explanation first)");
+    (void)fprintf(printer->stream, "  %-*s  %10s  %16s  %12s  %12s\n",
+                  name_width, "what", "alive", "an event", "memory each",
+                  "goes with it");
+    for (size_t i = 0; i < summary->climbed_count; i++) {
+        const struct summary_climbed *row = &summary->climbed[i];
+        char text[3][AMOUNT_SIZE];
+        char share[AMOUNT_SIZE] = "-";
+        if (!isnan(row->with_memory)) {
+            (void)snprintf(share, sizeof share, "%.0f %%",
+                           100. * row->with_memory);
+        }
+        (void)fprintf(
+            printer->stream, "  %-*s  %10s  %16s  %12s  %12s\n", name_width,
+            row->name,
+            terminal_amount(row->alive, "", false, text[0], AMOUNT_SIZE),
+            slope_text(row->per_event, "", "/event", text[1]),
+            terminal_amount(row->each, "B", false, text[2], AMOUNT_SIZE),
+            share);
     }
 }
 
@@ -453,6 +546,9 @@ void terminal_print(const struct summary *summary, enum terminal_style style,
     }
     if (summary->series_count > 0) {
         print_series(&printer, summary);
+    }
+    if (summary->outcome == JUDGE_CLIMB && summary->climbed_count > 0) {
+        print_climbed(&printer, summary);
     }
     if (summary->pairs_count > 0) {
         print_pairs(&printer, summary);

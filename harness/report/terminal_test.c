@@ -56,21 +56,41 @@ static void fill(struct summary *summary)
                                          "other work while it soaks"),
                      0);
     assert_int_equal(summary_add_series(summary, "observer-0", "allocated", "B",
-                                        true, &verdict),
+                                        "gate", true, &verdict),
                      0);
     verdict.outcome = JUDGE_INVALID;
     strcpy(verdict.reason, "fewer than 30 samples");
     verdict.per_hour = (struct judge_slope){NAN, NAN, NAN};
     verdict.per_event = verdict.per_hour;
     verdict.level = NAN;
-    assert_int_equal(
-        summary_add_series(summary, "observer-0", "fds", "", false, &verdict),
-        0);
+    assert_int_equal(summary_add_series(summary, "observer-0", "fds", "",
+                                        "witness", true, &verdict),
+                     0);
     assert_int_equal(summary_add_pair(summary, "observer-0", "connection_loops",
                                       1204, 338, 5),
                      0);
     assert_int_equal(
         summary_add_pair(summary, "observer-0", "dials", 12, 12, NAN), 0);
+    strcpy(summary->sources, "allocated heap and private memory agree");
+    strcpy(summary->early, "after 14.2 s: two looks found it");
+    summary->has_ebbs = true;
+    summary->ebbs = 60;
+    summary->unsettled = 2;
+    verdict.outcome = JUDGE_PLATEAU;
+    assert_int_equal(summary_add_series(summary, "observer-0", "dials", "",
+                                        "gate", false, &verdict),
+                     0);
+    const struct summary_climbed climbed = {
+        .observer = "observer-0",
+        .name = "connection_loops",
+        .alive = 866,
+        .per_event = 0.3,
+        .with_memory = 0.998,
+        .each = 18432,
+        .sentence = "connection_loops: 866 alive and climbing, 0.3 an event; "
+                    "active_peers 5 and level: they outlive what they serve",
+    };
+    assert_int_equal(summary_add_climbed(summary, &climbed), 0);
 }
 
 static const char golden[] =
@@ -78,6 +98,11 @@ static const char golden[] =
     "  allocated and private memory of observer-0 and observer-1 grow with "
     "every churn event, and nothing\n"
     "  bounded accounts for it\n"
+    "  allocated heap and private memory agree\n"
+    "  climbed: connection_loops: 866 alive and climbing, 0.3 an event; "
+    "active_peers 5 and level: they\n"
+    "           outlive what they serve\n"
+    "  after 14.2 s: two looks found it\n"
     "\n"
     "The run\n"
     "  scenario   scenarios/tight-loop-parked.yaml\n"
@@ -85,6 +110,7 @@ static const char golden[] =
     "  judged     57.0 s\n"
     "  churn      2,841 events: 2,841 kills, 2,840 respawns\n"
     "  rate       49.8 events/s of 50 asked (100 %)\n"
+    "  ebbs       60 read, of them 2 unsettled and left out\n"
     "  start      3.4 ms from exec to ready, median\n"
     "\n"
     "Premises (without them there is no verdict)\n"
@@ -106,6 +132,13 @@ static const char golden[] =
     "  observer-0  fds        witness  INVALID                -             - "
     "                -\n"
     "      fewer than 30 samples\n"
+    "  counts that are level: dials\n"
+    "\n"
+    "What climbed (best explanation first)\n"
+    "  what                   alive          an event   memory each  goes with "
+    "it\n"
+    "  connection_loops         866       +0.30/event        18 KiB         "
+    "100 %\n"
     "\n"
     "Spawned and finished (at the end of the run)\n"
     "  observer    what                 spawned    finished     alive  "

@@ -36,6 +36,21 @@ static const struct key_word interval_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct key_word stop_words[] = {
+    {"false", STOP_NEVER, "the run goes on to its end"},
+    {"true", STOP_ON_CLIMB, "a CLIMB that is sure ends it"},
+    {NULL, 0, NULL},
+};
+
+static const struct key_word expect_words[] = {
+    {"anything", EXPECT_NOTHING, "nothing is expected"},
+    {"PLATEAU", EXPECT_PLATEAU, "a clean run, that the judge can tell"},
+    {"CLIMB", EXPECT_CLIMB, "a leak, that the judge can tell"},
+    {"no-CLIMB", EXPECT_NO_CLIMB, "no leak: PLATEAU or INCONCLUSIVE"},
+    {"no-PLATEAU", EXPECT_NO_PLATEAU, "a leak: CLIMB or INCONCLUSIVE"},
+    {NULL, 0, NULL},
+};
+
 static const struct key root_keys[] = {
     {.name = "name",
      .type = KEY_TEXT,
@@ -81,6 +96,11 @@ static const struct key root_keys[] = {
      .fallback = "",
      .about = "premises about the observers' tally; failed, the run is "
               "INVALID"},
+    {.name = "expect",
+     .type = KEY_MAPPING,
+     .child = SECTION_EXPECT,
+     .fallback = "",
+     .about = "what a run should say; read by scripts/prove, not by the run"},
 };
 
 static const struct key run_keys[] = {
@@ -115,6 +135,12 @@ static const struct key run_keys[] = {
      .unit = "samples",
      .fallback = "2",
      .about = "every n-th sample reads private memory too, which is dearer"},
+    {.name = "stop_early",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario, stop_early),
+     .words = stop_words,
+     .fallback = "false",
+     .about = "whether a verdict that is sure ends the run before its time"},
 };
 
 static const struct key churn_keys[] = {
@@ -306,6 +332,21 @@ static const struct key health_keys[] = {
      .about = "by how much it must have grown by the end of the run"},
 };
 
+static const struct key expect_keys[] = {
+    {.name = "verdict",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario, expected),
+     .words = expect_words,
+     .fallback = "anything",
+     .about = "which verdicts are right"},
+    {.name = "names",
+     .type = KEY_TEXTS,
+     ARRAY_OF(struct scenario, expected_names),
+     .max = 8,
+     .fallback = "",
+     .about = "tally entries, one of which is to be named as what climbed"},
+};
+
 #define ROWS(rows) rows, sizeof(rows) / sizeof(rows)[0]
 
 /* run and churn fill members of struct scenario itself. */
@@ -325,6 +366,8 @@ static const struct section sections[SECTION_COUNT] = {
                        sizeof(struct scenario_ready), ROWS(ready_keys)},
     [SECTION_STOP] = {"roles[].stop", "the stop", sizeof(struct scenario_stop),
                       ROWS(stop_keys)},
+    [SECTION_EXPECT] = {"expect", "what is expected", sizeof(struct scenario),
+                        ROWS(expect_keys)},
     [SECTION_HEALTH] = {"health[]", "a premise", sizeof(struct scenario_health),
                         ROWS(health_keys)},
 };

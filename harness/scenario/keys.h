@@ -24,6 +24,7 @@ enum key_section {
     SECTION_READY,
     SECTION_STOP,
     SECTION_HEALTH,
+    SECTION_EXPECT,
     SECTION_COUNT,
 };
 

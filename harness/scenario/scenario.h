@@ -42,6 +42,22 @@ enum interval_rule {
     INTERVAL_POISSON, /* exponentially distributed gaps of that mean */
 };
 
+/* Whether a CLIMB ends the run as soon as it is sure. */
+enum stop_rule {
+    STOP_NEVER,
+    STOP_ON_CLIMB,
+};
+
+/* What a run of the scenario is expected to say; for who proves that Plateau
+ * is right, not for the run. */
+enum expected_verdict {
+    EXPECT_NOTHING,
+    EXPECT_PLATEAU,
+    EXPECT_CLIMB,
+    EXPECT_NO_CLIMB,   /* PLATEAU or INCONCLUSIVE */
+    EXPECT_NO_PLATEAU, /* CLIMB or INCONCLUSIVE */
+};
+
 struct scenario_ready {
     enum ready_rule by;
     double within_s; /* FD: the deadline; DELAY: the delay itself */
@@ -86,6 +102,7 @@ struct scenario {
     double duration_s; /* of churn; judged */
     double settle_s;   /* all ready -> churn begins; not judged */
     uint32_t sample_ms;
+    enum stop_rule stop_early;
     uint32_t detail_every; /* every n-th sample reads smaps_rollup and such */
 
     double rate_per_s; /* churn events (a kill and its respawn) a second */
@@ -102,6 +119,10 @@ struct scenario {
     uint32_t waves;      /* in the run; 0: as many as there is time for */
     double settle_min_s; /* of an ebb */
     double settle_max_s; /* not below settle_min_s */
+
+    enum expected_verdict expected;
+    char **expected_names; /* any of them is to be named as what climbed */
+    uint32_t expected_names_count;
 
     struct scenario_role *roles;
     uint32_t roles_count;

@@ -343,6 +343,7 @@ static int lay_out(struct store *store, struct err *err)
     const char *const steps[] = {
         "PRAGMA journal_mode=MEMORY; BEGIN",
         store_sql_schema,
+        store_sql_schema_verdicts,
         marks,
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
         /* 256 KiB of pages: a writer that only appends needs few, and the 2 MiB

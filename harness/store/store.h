@@ -200,13 +200,29 @@ struct store_verdict {
     double slope_per_event, slope_per_event_low, slope_per_event_high;
 };
 
+/* A count that grew with the events of a run that climbs. */
+struct store_climbed {
+    int64_t rank; /* from 1: the best explanation */
+    char name[STORE_NAME_MAX];
+    double alive;       /* at the end */
+    double per_event;   /* NaN: not known; likewise below */
+    double with_memory; /* 0 to 1: how far its growth is that of memory */
+    double bytes_each;  /* of memory for one of it */
+    char sentence[320];
+};
+
 /* Replaces all verdicts that are stored with these, and commits. A NaN slope
  * is one that is not known. On a run that is being written -EBUSY is likely:
  * its writer is seldom between two batches. */
 int store_verdicts_put(struct store *store,
-                       const struct store_verdict *verdicts, size_t count);
+                       const struct store_verdict *verdicts, size_t count,
+                       const struct store_climbed *climbed,
+                       size_t climbed_count);
 /* Copies all verdicts, by series_id; the caller frees *ret_verdicts. */
 int store_verdicts(struct store *store, struct store_verdict **ret_verdicts,
                    size_t *ret_count);
+/* Copies what climbed, by rank; the caller frees *ret_climbed. */
+int store_climbed(struct store *store, struct store_climbed **ret_climbed,
+                  size_t *ret_count);
 
 #endif

@@ -177,8 +177,8 @@ static int read_as_nobody(const struct place *place)
     struct store_point *points = NULL;
     size_t count = 0;
     int r = store_points(store, 1, 0, INT64_MAX, &points, &count);
-    bool is_right =
-        r == 0 && count == 10 && store_verdicts_put(store, NULL, 0) == -EROFS;
+    bool is_right = r == 0 && count == 10 &&
+                    store_verdicts_put(store, NULL, 0, NULL, 0) == -EROFS;
     free(points);
     store_close(store);
     return is_right ? CHILD_RIGHT : 3;

@@ -184,6 +184,20 @@ static void read_verdict(sqlite3_stmt *row, void *ret_verdict)
     read_text(row, 2, verdict->reason, sizeof verdict->reason);
 }
 
+static void read_climbed(sqlite3_stmt *row, void *ret_climbed)
+{
+    struct store_climbed *climbed = ret_climbed;
+    *climbed = (struct store_climbed){
+        .rank = sqlite3_column_int64(row, 0),
+        .alive = sqlite3_column_double(row, 2),
+        .per_event = read_slope(row, 3),
+        .with_memory = read_slope(row, 4),
+        .bytes_each = read_slope(row, 5),
+    };
+    read_text(row, 1, climbed->name, sizeof climbed->name);
+    read_text(row, 6, climbed->sentence, sizeof climbed->sentence);
+}
+
 int store_slots(struct store *store, struct store_slot **ret_slots,
                 size_t *ret_count)
 {
@@ -232,7 +246,8 @@ int store_verdicts(struct store *store, struct store_verdict **ret_verdicts,
     return r;
 }
 
-/* Whether the store has the tables of ebbs: since version 2. */
+/* Whether the store has the tables of ebbs, troughs and what climbed: since
+ * version 2. */
 static bool has_ebbs(const struct store *store)
 {
     return store->version >= 2;
@@ -271,6 +286,22 @@ int store_troughs(struct store *store, int64_t series_id,
     }
     if (r == 0) {
         *ret_troughs = rows;
+        *ret_count = count;
+    }
+    return r;
+}
+
+int store_climbed(struct store *store, struct store_climbed **ret_climbed,
+                  size_t *ret_count)
+{
+    void *rows = NULL;
+    size_t count = 0;
+    int r = has_ebbs(store)
+                ? read_rows(store, STORE_SQL_CLIMBED, sizeof **ret_climbed,
+                            read_climbed, &rows, &count)
+                : 0;
+    if (r == 0) {
+        *ret_climbed = rows;
         *ret_count = count;
     }
     return r;

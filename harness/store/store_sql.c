@@ -87,8 +87,9 @@ const char store_sql_schema[] =
     "  ebb INTEGER NOT NULL REFERENCES ebb(seq),\n"
     "  value REAL NOT NULL,           -- in the unit of the series\n"
     "  PRIMARY KEY(series_id, ebb)\n"
-    ") STRICT, WITHOUT ROWID;\n"
+    ") STRICT, WITHOUT ROWID;\n";
 
+const char store_sql_schema_verdicts[] =
     "CREATE TABLE verdict(\n"
     "  -- The last judgement. Slopes: unit of the series an hour or an event,\n"
     "  -- with the ends of the confidence interval; NULL: not known.\n"
@@ -101,6 +102,17 @@ const char store_sql_schema[] =
     "  slope_per_event REAL,\n"
     "  slope_per_event_low REAL,\n"
     "  slope_per_event_high REAL\n"
+    ") STRICT;\n"
+
+    "CREATE TABLE climbed(\n"
+    "  -- What grew with the events of a run that climbs.\n"
+    "  rank INTEGER PRIMARY KEY,      -- from 1: the best explanation\n"
+    "  name TEXT NOT NULL,            -- of a pair or a gauge\n"
+    "  alive REAL NOT NULL,           -- at the end, of one observer\n"
+    "  per_event REAL,                -- how fast it grew; NULL: not known\n"
+    "  with_memory REAL,              -- 0 to 1: how far memory goes with it\n"
+    "  bytes_each REAL,               -- of memory for one of it\n"
+    "  sentence TEXT NOT NULL\n"
     ") STRICT;\n"
 
     "CREATE VIEW point AS\n"
@@ -154,4 +166,9 @@ const char *const store_sql_statements[STORE_SQL_COUNT] = {
         " slope_per_hour, slope_per_hour_low, slope_per_hour_high,"
         " slope_per_event, slope_per_event_low, slope_per_event_high"
         " FROM verdict ORDER BY series_id",
+    [STORE_SQL_CLIMBED_DELETE] = "DELETE FROM climbed",
+    [STORE_SQL_CLIMBED_ADD] = "INSERT INTO climbed"
+                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STORE_SQL_CLIMBED] = "SELECT rank, name, alive, per_event, with_memory,"
+                          " bytes_each, sentence FROM climbed ORDER BY rank",
 };

@@ -38,11 +38,16 @@ enum store_sql {
     STORE_SQL_VERDICTS_DELETE,
     STORE_SQL_VERDICT_ADD,
     STORE_SQL_VERDICTS,
+    STORE_SQL_CLIMBED_DELETE,
+    STORE_SQL_CLIMBED_ADD,
+    STORE_SQL_CLIMBED,
     STORE_SQL_COUNT,
 };
 
-/* Makes the tables and marks the file as ours. */
+/* Makes the tables: of what was recorded, of what was judged. Two, because ISO
+ * C promises 4,095 characters of a string and no more. */
 extern const char store_sql_schema[];
+extern const char store_sql_schema_verdicts[];
 
 extern const char *const store_sql_statements[STORE_SQL_COUNT];
 

@@ -305,8 +305,15 @@ static void replaces_verdicts_and_keeps_unknown_slopes(void **state)
         {0, "CLIMB", "it climbs", 1.5, 1, 2, (double)NAN, -3, (double)NAN},
     };
     struct store *store = place_create(*state);
-    assert_int_equal(store_verdicts_put(store, first, 2), 0);
-    assert_int_equal(store_verdicts_put(store, last, 1), 0);
+    assert_int_equal(store_verdicts_put(store, first, 2, NULL, 0), 0);
+    const struct store_climbed what = {.rank = 1,
+                                       .name = "loops",
+                                       .alive = 7,
+                                       .per_event = (double)NAN,
+                                       .with_memory = 0.5,
+                                       .sentence = "they outlive"};
+    assert_int_equal(store_verdicts_put(store, last, 1, &what, 1), 0);
+    assert_int_equal(store_verdicts_put(store, last, 1, &what, 1), 0);
     store_close(store);
     store = place_reopen(*state);
     struct store_verdict *got = NULL;
@@ -323,6 +330,14 @@ static void replaces_verdicts_and_keeps_unknown_slopes(void **state)
     assert_true(got->slope_per_event_low == -3);
     assert_true(isnan(got->slope_per_event_high));
     free(got);
+    struct store_climbed *climbed = NULL;
+    assert_int_equal(store_climbed(store, &climbed, &count), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(climbed->name, "loops");
+    assert_string_equal(climbed->sentence, "they outlive");
+    assert_true(climbed->alive == 7 && climbed->with_memory == 0.5);
+    assert_true(isnan(climbed->per_event));
+    free(climbed);
     store_close(store);
 }
 

@@ -48,12 +48,12 @@ static void leaves_a_writer_in_its_batch_alone(void **state)
     assert_int_equal(place_add_series(writer), 0);
     struct store *judge = place_reopen(*state);
     (void)sqlite3_busy_timeout(judge->db, 0);
-    assert_int_equal(store_verdicts_put(judge, &verdict, 1), -EBUSY);
+    assert_int_equal(store_verdicts_put(judge, &verdict, 1, NULL, 0), -EBUSY);
     place_expect_says(store_err(judge), ((struct place *)*state)->path,
                       "writing");
     assert_int_equal(place_add_ticks(writer, 0, 5), 0);
     assert_int_equal(store_commit(writer), 0);
-    assert_int_equal(store_verdicts_put(judge, &verdict, 1), 0);
+    assert_int_equal(store_verdicts_put(judge, &verdict, 1, NULL, 0), 0);
     place_expect_points(judge, 5);
     store_close(judge);
     store_close(writer);
@@ -339,7 +339,7 @@ static int read_without_right(const struct place *place)
     if (store_open(place->path, &store, NULL) != 0) {
         return 2;
     }
-    if (store_verdicts_put(store, &verdict, 1) != -EROFS ||
+    if (store_verdicts_put(store, &verdict, 1, NULL, 0) != -EROFS ||
         store_meta_set(store, "late", "1") != -EROFS ||
         store_value_add(store, 1, 9999, 1) != -EROFS) {
         return 3;
@@ -362,7 +362,7 @@ static void reads_and_does_no_harm_where_it_may_not_write(void **state)
     const struct store_verdict verdict = {.verdict = "PLATEAU"};
     make_small_store(place);
     struct store *store = place_reopen(place);
-    assert_int_equal(store_verdicts_put(store, &verdict, 1), 0);
+    assert_int_equal(store_verdicts_put(store, &verdict, 1, NULL, 0), 0);
     store_close(store);
     assert_int_equal(chmod(place->path, 0444), 0);
     assert_int_equal(chmod(place->folder, 0555), 0);

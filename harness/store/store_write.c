@@ -295,21 +295,63 @@ static int verdict_add(struct store *store, const struct store_verdict *verdict)
     return r;
 }
 
+static int climbed_add(struct store *store, const struct store_climbed *climbed)
+{
+    sqlite3_stmt *add = NULL;
+    int r = store_write_statement(store, STORE_SQL_CLIMBED_ADD, &add);
+    if (r != 0) {
+        return r;
+    }
+    bind_int(add, 1, climbed->rank);
+    bind_text(add, 2, climbed->name, sizeof climbed->name);
+    (void)sqlite3_bind_double(add, 3, climbed->alive);
+    (void)sqlite3_bind_double(add, 4, climbed->per_event);
+    (void)sqlite3_bind_double(add, 5, climbed->with_memory);
+    (void)sqlite3_bind_double(add, 6, climbed->bytes_each);
+    bind_text(add, 7, climbed->sentence, sizeof climbed->sentence);
+    r = store_write_run(store, add, "cannot record what climbed");
+    (void)sqlite3_clear_bindings(add);
+    return r;
+}
+
+/* Empties the table of |id|. */
+static int delete_all(struct store *store, enum store_sql id)
+{
+    sqlite3_stmt *delete = NULL;
+    int r = store_write_statement(store, id, &delete);
+    return r == 0
+               ? store_write_run(store, delete, "cannot replace the verdicts")
+               : r;
+}
+
+/* A store of version 1 has no room for what climbed: it keeps the verdicts. */
+static int put_climbed(struct store *store, const struct store_climbed *climbed,
+                       size_t count)
+{
+    if (store->version < 2) {
+        return 0;
+    }
+    int r = delete_all(store, STORE_SQL_CLIMBED_DELETE);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = climbed_add(store, &climbed[i]);
+    }
+    return r;
+}
+
 int store_verdicts_put(struct store *store,
-                       const struct store_verdict *verdicts, size_t count)
+                       const struct store_verdict *verdicts, size_t count,
+                       const struct store_climbed *climbed,
+                       size_t climbed_count)
 {
     int r = store_commit(store);
-    if (r != 0) {
-        return r;
+    if (r == 0) {
+        r = delete_all(store, STORE_SQL_VERDICTS_DELETE);
     }
-    sqlite3_stmt *delete = NULL;
-    r = store_write_statement(store, STORE_SQL_VERDICTS_DELETE, &delete);
-    if (r != 0) {
-        return r;
-    }
-    r = store_write_run(store, delete, "cannot replace the verdicts");
     for (size_t i = 0; r == 0 && i < count; i++) {
         r = verdict_add(store, &verdicts[i]);
+    }
+    if (r == 0) {
+        r = put_climbed(store, climbed, climbed_count);
     }
     if (r == 0) {
         return store_commit(store);

@@ -1,0 +1,40 @@
+/* climbed.h - what climbed: which counts grow with the events, and how well
+ * they account for the memory.
+ *
+ * Pure: a panel goes in, a ranking comes out. A count qualifies when a line
+ * through its growth explains most of it and the growth is more than a few.
+ * Ranked first by how well it goes with the memory that climbs, then, of counts
+ * that go with it equally well, by how much memory there is for one of it (of a
+ * connection and its three timers, the connection), then pairs before gauges.
+ */
+#ifndef PLATEAU_CLIMBED_H
+#define PLATEAU_CLIMBED_H
+
+#include "assess/panel.h"
+
+#include <stddef.h>
+
+enum {
+    CLIMBED_MAX = 8, /* in a ranking; what comes after is left out */
+    CLIMBED_SENTENCE_SIZE = 320,
+};
+
+struct climbed {
+    const struct panel_column *column;
+    double alive;       /* at the last row */
+    double per_event;   /* its growth; NaN where there are no events */
+    double per_hour;    /* likewise */
+    double fit;         /* 0 to 1: of its variance, along a line */
+    double with_memory; /* 0 to 1: of the memory's variance; NaN: no memory */
+    double each;        /* memory's unit for one of it; NaN likewise */
+    char sentence[CLIMBED_SENTENCE_SIZE];
+};
+
+/* Ranks the counts of the same observer (or of the same ones together) as
+ * |memory|, whose growth is to be explained. Returns how many are in
+ * |ret_ranking|, which has room for CLIMBED_MAX. */
+size_t climbed_rank(const struct panel *panel,
+                    const struct panel_column *memory,
+                    struct climbed *ret_ranking);
+
+#endif

@@ -1,0 +1,202 @@
+#include "assess/docket.h"
+
+#include "assess/holdings.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double primary_share = 0.5; /* of the run's error rate */
+
+bool docket_convicts(const struct assessed *series)
+{
+    return !series->is_ourselves && series->counts != METRIC_CONTEXT;
+}
+
+/* --- which ------------------------------------------------------------------
+ */
+
+static bool has_allocated(const struct panel *panel,
+                          const struct panel_column *column)
+{
+    return panel_find(panel, column->role, column->slot_id, "heap/allocated") !=
+           NULL;
+}
+
+/* Whether there is a column of several observers that |column| is part of. */
+static bool is_part(const struct panel *panel,
+                    const struct panel_column *column)
+{
+    return column->slot_id >= 0 && !column->is_ourselves &&
+           panel_find(panel, column->role, -1, column->name) != NULL;
+}
+
+static bool is_judged(const struct panel *panel,
+                      const struct panel_column *column)
+{
+    if (column->metric->role == METRIC_CONTEXT && !panel->are_troughs) {
+        return false;
+    }
+    return column->metric->is_each || !is_part(panel, column);
+}
+
+/* Private memory is the best source where no allocator can be asked. */
+static enum metric_role role_of(const struct panel *panel,
+                                const struct panel_column *column)
+{
+    return column->metric->role == METRIC_WITNESS &&
+                   !has_allocated(panel, column)
+               ? METRIC_PRIMARY
+               : column->metric->role;
+}
+
+/* --- points -----------------------------------------------------------------
+ */
+
+static size_t covariates_of(const struct panel *panel,
+                            const struct panel_column *column,
+                            const struct panel_column **chosen)
+{
+    return column->metric->role == METRIC_GATE || column->is_ourselves
+               ? 0
+               : holdings_choose(panel, column, chosen);
+}
+
+static bool is_whole(const struct panel_column *const *chosen, size_t count,
+                     size_t row)
+{
+    for (size_t c = 0; c < count; c++) {
+        if (isnan(chosen[c]->values[row])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int fill_points(const struct panel *panel,
+                       const struct panel_column *column,
+                       struct assessed *series)
+{
+    const struct panel_column *chosen[JUDGE_COVARIATES_MAX];
+    size_t count = covariates_of(panel, column, chosen);
+    size_t room = panel->rows > 0 ? panel->rows : 1;
+    series->points = calloc(room, sizeof *series->points);
+    series->covariates = calloc(room * (count + 1), sizeof(double));
+    if (series->points == NULL || series->covariates == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < panel->rows; i++) {
+        if (isnan(column->values[i]) || !is_whole(chosen, count, i)) {
+            continue;
+        }
+        size_t at = series->points_count++;
+        series->points[at] = (struct judge_point){
+            .t_s = panel->t_s[i],
+            .value = column->values[i],
+            .events = panel->events[i],
+        };
+        for (size_t c = 0; c < count; c++) {
+            series->covariates[at * count + c] = chosen[c]->values[i];
+        }
+    }
+    series->covariates_count = count;
+    return 0;
+}
+
+static int add_series(const struct panel *panel,
+                      const struct panel_column *column, bool has_events,
+                      struct assessed *series)
+{
+    const struct metric *metric = column->metric;
+    series->series_id = column->series_id;
+    series->counts = role_of(panel, column);
+    series->is_together = column->slot_id < 0;
+    series->is_ourselves = column->is_ourselves;
+    series->is_memory =
+        strcmp(column->unit, "B") == 0 && metric->kind == METRIC_FIGURE;
+    series->quantum = column->quantum;
+    (void)snprintf(series->role, sizeof series->role, "%s", column->role);
+    (void)snprintf(series->metric, sizeof series->metric, "%s", column->name);
+    (void)snprintf(series->label, sizeof series->label, "%s",
+                   metric->label ? metric->label : column->name);
+    (void)snprintf(series->unit, sizeof series->unit, "%s", column->unit);
+    if (series->is_together) {
+        (void)snprintf(series->observer, sizeof series->observer,
+                       "%.40s, all %zu", column->role, column->observers);
+    } else {
+        (void)snprintf(series->observer, sizeof series->observer, "%.48s-%d",
+                       column->role, (int)column->ordinal);
+    }
+    int result = fill_points(panel, column, series);
+    metric_rule(metric, column->quantum, series->unit, panel->are_troughs,
+                &series->rule);
+    series->rule.has_events = has_events;
+    series->rule.covariates =
+        series->covariates_count > 0 ? series->covariates : NULL;
+    series->rule.covariates_count = series->covariates_count;
+    return result;
+}
+
+static void share_out(struct assessed *series, size_t count)
+{
+    size_t best = 0, others = 0;
+    for (size_t i = 0; i < count; i++) {
+        best +=
+            docket_convicts(&series[i]) && series[i].counts == METRIC_PRIMARY;
+        others +=
+            docket_convicts(&series[i]) && series[i].counts != METRIC_PRIMARY;
+    }
+    double share = others > 0 ? primary_share : 1.;
+    for (size_t i = 0; i < count; i++) {
+        if (docket_convicts(&series[i])) {
+            series[i].rule.alpha *= series[i].counts == METRIC_PRIMARY
+                                        ? share / (double)best
+                                        : (1. - primary_share) / (double)others;
+        }
+    }
+}
+
+static int pass_of(const struct panel_column *column)
+{
+    if (column->metric->role == METRIC_GATE) {
+        return 2;
+    }
+    return column->slot_id < 0 ? 0 : 1;
+}
+
+int docket_make(const struct panel *panel, bool has_events,
+                struct assessed *ret_series, size_t max, size_t *ret_count)
+{
+    size_t count = 0;
+    int result = 0;
+    /* Memory first, and of that what is of all together. */
+    for (int pass = 0; pass < 3; pass++) {
+        for (size_t i = 0; result == 0 && i < panel->columns_count; i++) {
+            const struct panel_column *column = &panel->columns[i];
+            if (pass_of(column) == pass && count < max &&
+                is_judged(panel, column)) {
+                result =
+                    add_series(panel, column, has_events, &ret_series[count++]);
+            }
+        }
+    }
+    if (result != 0) {
+        docket_deinit(ret_series, count);
+        return result;
+    }
+    share_out(ret_series, count);
+    *ret_count = count;
+    return 0;
+}
+
+void docket_deinit(struct assessed *series, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(series[i].points);
+        free(series[i].covariates);
+        free(series[i].samples);
+        series[i] = (struct assessed){0};
+    }
+}

@@ -1,0 +1,65 @@
+/* panel.h - the figures of a run, side by side, as the judge wants them.
+ *
+ * One row a moment, one column a figure of an observer. A run with ebbs has a
+ * row an ebb that settled; one without has a row a sample while churn went on,
+ * thinned to every n-th of the grid beyond PANEL_ROWS_MAX. What was not read
+ * is NaN. Columns of the same figure of several observers of one role can be
+ * put together: their mean, where all of them were read.
+ */
+#ifndef PLATEAU_PANEL_H
+#define PLATEAU_PANEL_H
+
+#include "assess/metrics.h"
+#include "run_facts.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PANEL_ROWS_MAX = 65536,
+    PANEL_COLUMNS_MAX = 4096, /* what comes after is left out */
+};
+
+struct panel_column {
+    const struct metric *metric;
+    char name[STORE_NAME_MAX]; /* "connection_loops", "heap/allocated" */
+    char unit[16];
+    char role[STORE_NAME_MAX]; /* of the slot */
+    int64_t slot_id;           /* -1: several observers together */
+    int32_t ordinal;
+    size_t observers; /* 1, or how many are in it */
+    int64_t series_id;
+    double quantum;
+    bool is_ourselves;
+    double *values; /* one a row */
+};
+
+struct panel {
+    bool are_troughs;
+    size_t rows;
+    double *t_s; /* since churn began */
+    double *events;
+    int64_t *keys;    /* the ebb or the tick of each row */
+    size_t unsettled; /* ebbs that are left out */
+    struct panel_column *columns;
+    size_t columns_count;
+};
+
+/* Reads every figure of every observer that has a metric, and our own private
+ * memory. 0 or -errno; panel_deinit() after 0 only. */
+int panel_read(struct store *store, const struct run_facts *facts,
+               struct panel *ret_panel);
+void panel_deinit(struct panel *panel);
+
+/* Adds, for each figure that two or more observers of one role have, a column
+ * of their mean, after the others. 0 or -ENOMEM. */
+int panel_put_together(struct panel *panel);
+
+/* The column of that slot (-1: together) and name; NULL: none. */
+const struct panel_column *panel_find(const struct panel *panel,
+                                      const char *role, int64_t slot_id,
+                                      const char *name);
+
+#endif
