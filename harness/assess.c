@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An observer by itself that is likelier to climb than not is in the way of a
- * PLATEAU of all. */
-static const double suspicion = 0.5;
+/* An observer that by itself climbs as surely as that, though not beyond doubt,
+ * is in the way of a PLATEAU of all. */
+static const double suspicion = 0.9;
 
 /* --- finding ----------------------------------------------------------------
  */

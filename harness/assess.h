@@ -15,7 +15,7 @@
  * role the best source says so: what the allocator has handed out
  * ("heap/allocated") where there is such a figure, private memory elsewhere; of
  * all observers together where there are several, and then none of them by
- * itself may be likelier to climb than not. Otherwise INCONCLUSIVE.
+ * itself may be all but sure to climb. Otherwise INCONCLUSIVE.
  */
 #ifndef PLATEAU_ASSESS_H
 #define PLATEAU_ASSESS_H
