@@ -132,12 +132,14 @@ static int run_scenario(const struct arguments *arguments,
                         struct scenario *scenario)
 {
     char meshnode[HOST_PATH_MAX] = "";
+    char preload[HOST_PATH_MAX] = "";
     char folder[HOST_PATH_MAX];
     struct err err = {0};
     struct run_options options = {
         .scenario = scenario,
         .folder = arguments->folder,
         .meshnode = meshnode,
+        .preload = preload,
         .is_quiet = arguments->is_quiet,
     };
     if (apply_seed(arguments, scenario, &options.seed) != 0) {
@@ -147,6 +149,7 @@ static int run_scenario(const struct arguments *arguments,
         return complain("--duration should be 1 to 604800 seconds");
     }
     (void)command_meshnode(meshnode);
+    (void)command_preload(preload);
     int result = run_execute(&options, folder, &err);
     if (result != 0) {
         command_complain(&err);

@@ -28,6 +28,14 @@ int command_meshnode(char ret_path[HOST_PATH_MAX])
     return find_file(candidates, ret_path);
 }
 
+int command_preload(char ret_path[HOST_PATH_MAX])
+{
+    static const char *const candidates[] = {
+        "tally/libplateau_preload.so", "../lib/plateau/libplateau_preload.so",
+        NULL};
+    return find_file(candidates, ret_path);
+}
+
 int command_reports(char ret_path[HOST_PATH_MAX])
 {
     static const char *const candidates[] = {"../../reports",

@@ -30,6 +30,8 @@ int command_judge_store(const char *path, const char *folder);
 /* Where the programs and files that come with plateau are, found from the
  * place of the running program: absolute. 0 or -ENOENT. */
 int command_meshnode(char ret_path[HOST_PATH_MAX]);
+/* The library for LD_PRELOAD; likewise. */
+int command_preload(char ret_path[HOST_PATH_MAX]);
 int command_reports(char ret_path[HOST_PATH_MAX]);
 
 #endif

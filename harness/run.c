@@ -344,6 +344,7 @@ static int make_supervisor(struct run *run, struct err *err)
         .seed = run->options->seed,
         .run_folder = run->folder,
         .meshnode = run->options->meshnode,
+        .preload = run->options->preload,
         .start_ns = run->start_ns,
         .callbacks = {.context = run,
                       .on_phase = on_phase,

@@ -23,7 +23,8 @@
 struct run_options {
     const struct scenario *scenario; /* borrowed */
     const char *folder;              /* NULL: runs/NAME-TIME-SEED */
-    const char *meshnode;            /* path of the bundled node */
+    const char *meshnode;            /* path of the bundled node; "": none */
+    const char *preload;             /* of the library for LD_PRELOAD; "" */
     uint64_t seed;                   /* resolved */
     bool is_quiet;                   /* no progress */
 };

@@ -42,6 +42,7 @@ static void make_texts(const struct scenario_role *role,
         {"peers", values->peers},
         {"ready_fd", texts->numbers[5]},
         {"meshnode", values->meshnode},
+        {"preload", values->preload},
         {"run", values->run},
     };
     memcpy(texts->table, table, sizeof table);
@@ -195,6 +196,26 @@ static int make_environment(const struct scenario_role *role,
     return result;
 }
 
+/* What the role speaks of is there. */
+static int check_tools(const struct scenario_role *role,
+                       const struct launch_values *values, struct err *err)
+{
+    const struct {
+        const char *name, *path;
+    } tools[] = {{"meshnode", values->meshnode}, {"preload", values->preload}};
+    for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
+        if (tools[i].path[0] == '\0' && launch_mentions(role, tools[i].name)) {
+            err_set(err, NULL, 0, 0,
+                    "role %s speaks of {%s}, which is not there: it should lie "
+                    "beside this program; build the whole project, or write "
+                    "its path instead",
+                    role->name, tools[i].name);
+            return -ENOENT;
+        }
+    }
+    return 0;
+}
+
 int launch_make(const struct scenario_role *role,
                 const struct launch_values *values, struct launch *ret_launch,
                 struct err *err)
@@ -202,9 +223,13 @@ int launch_make(const struct scenario_role *role,
     struct launch launch = {0};
     struct texts texts;
     char path[PATH_SIZE];
+    int result = check_tools(role, values, err);
+    if (result != 0) {
+        return result;
+    }
     make_texts(role, values, &texts);
-    int result = expand_words(role->command, role->command_count, 0, &texts,
-                              &launch.argv);
+    result = expand_words(role->command, role->command_count, 0, &texts,
+                          &launch.argv);
     if (result == 0) {
         result = find_program(launch.argv[0], path);
         if (result != 0) {

@@ -27,7 +27,8 @@ struct launch_values {
     uint64_t seed;
     const char *dir;
     const char *peers;
-    const char *meshnode;
+    const char *meshnode; /* "": there is none */
+    const char *preload;  /* likewise */
     const char *run;
 };
 

@@ -41,6 +41,7 @@ static const struct launch_values values = {
     .dir = "/run/work/client-3",
     .peers = "127.0.0.1:1/a,127.0.0.1:2/b",
     .meshnode = "/opt/meshnode",
+    .preload = "/opt/preload.so",
     .run = "/run",
 };
 
@@ -167,6 +168,7 @@ static void every_placeholder_has_its_value(void **state)
         "{ready_fd}",
         "",
         "{meshnode}",
+        "{preload}",
         NULL,
     };
     static const char *const wanted[] = {
@@ -184,6 +186,7 @@ static void every_placeholder_has_its_value(void **state)
         "3",
         "",
         "/opt/meshnode",
+        "/opt/preload.so",
     };
     assert_int_equal(make(fixture, words, nothing), 0);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
@@ -302,6 +305,23 @@ static void a_missing_program_is_named_with_its_role_and_path(void **state)
     assert_int_equal(make_program(fixture, ""), -ENOENT);
 }
 
+static void a_tool_that_is_not_there_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct launch_values bare = values;
+    bare.preload = "";
+    assert_int_equal(make(fixture, (const char *const[]){"daemon", NULL},
+                          (const char *const[]){"LD_PRELOAD={preload}", NULL}),
+                     0);
+    launch_deinit(&fixture->launch);
+    assert_int_equal(
+        launch_make(&fixture->role, &bare, &fixture->launch, &fixture->err),
+        -ENOENT);
+    sentence_has(fixture, "role client");
+    sentence_has(fixture, "{preload}");
+    assert_null(fixture->launch.argv);
+}
+
 /* Whatever the reason: there is no such program. */
 static void a_path_that_leads_nowhere_is_a_missing_program(void **state)
 {
@@ -400,6 +420,7 @@ int main(void)
         TEST(without_path_the_usual_folders_are_searched),
         TEST(a_word_with_a_slash_is_a_path),
         TEST(a_missing_program_is_named_with_its_role_and_path),
+        TEST(a_tool_that_is_not_there_is_named),
         TEST(a_path_that_leads_nowhere_is_a_missing_program),
         TEST(what_cannot_be_executed_is_told_apart),
         TEST(the_environment_is_ours_with_the_roles_on_top),

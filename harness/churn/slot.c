@@ -109,6 +109,7 @@ static int make_launch(const struct slot *slot, int64_t generation,
         .dir = slot->dir ? slot->dir : "",
         .peers = peers,
         .meshnode = config->meshnode,
+        .preload = config->preload,
         .run = config->run_folder,
     };
     return launch_make(slot->role, &values, ret_launch, err);

@@ -39,6 +39,7 @@ struct slot_config {
     uint64_t seed;
     const char *run_folder;
     const char *meshnode;
+    const char *preload;
     uint64_t open_files_limit; /* that targets get; 0: ours */
     int null_fd;               /* their standard input */
 };

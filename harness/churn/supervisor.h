@@ -27,7 +27,8 @@
  * Placeholders of commands and environments: {role} {ordinal} {slot}
  * {generation} {id} (ROLE-ORDINAL) {port} {dir} (RUN/work/ROLE-ORDINAL, made
  * when the role speaks of it) {seed} {peers} (contacts of the ready observers,
- * separated by commas) {ready_fd} {meshnode} {run}.
+ * separated by commas) {ready_fd} {meshnode} {preload}
+ * {run}.
  *
  * All times are nanoseconds of CLOCK_MONOTONIC since |start_ns|.
  */
@@ -128,7 +129,8 @@ struct supervisor_config {
     const struct scenario *scenario; /* lent; outlives the supervisor */
     uint64_t seed;                   /* resolved */
     const char *run_folder;          /* exists; absolute */
-    const char *meshnode;            /* path of the bundled node */
+    const char *meshnode;            /* path of the bundled node; "": none */
+    const char *preload;             /* of the library for LD_PRELOAD; "" */
     int64_t start_ns;                /* CLOCK_MONOTONIC of time 0 */
     struct supervisor_callbacks callbacks;
 };

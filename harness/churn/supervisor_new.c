@@ -129,6 +129,7 @@ int supervisor_new(const struct supervisor_config *config,
         .seed = config->seed,
         .run_folder = config->run_folder,
         .meshnode = config->meshnode,
+        .preload = config->preload,
     };
     supervisor->slot_config.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     supervisor_init_watchers(supervisor);

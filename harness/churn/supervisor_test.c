@@ -210,6 +210,7 @@ static int make_supervisor(struct soak *soak, struct err *err)
         .seed = 7,
         .run_folder = soak->folder,
         .meshnode = "/nowhere/meshnode",
+        .preload = "",
         .start_ns = soak->start_ns,
         .callbacks = {.context = soak,
                       .on_phase = on_phase,

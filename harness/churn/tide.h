@@ -1,9 +1,9 @@
 /* tide.h - carries out waves and ebbs over the loop and the tally pages.
  *
  * Joins what is pure (waves.h: when; settle.h: has it come to rest?) to a timer
- * and to the observers' tally pages: during an ebb it looks at them, TIDE_LOOK_S
- * apart, asks for a purge and fresh figures when they rest, and says when the
- * trough is to be read.
+ * and to the observers' tally pages: during an ebb it looks at them,
+ * TIDE_LOOK_S apart, asks for a purge and fresh figures when they rest, and
+ * says when the trough is to be read.
  *
  * What it looks at: every pair (how many are alive) and "heap/allocated"; where
  * a page has no such entry, every gauge in its place. What a gauge counts and

@@ -27,6 +27,8 @@ const struct scenario_placeholder scenario_placeholders[SCENARIO_PLACEHOLDERS] =
         {"peers", "contacts of the observers that are ready, with commas"},
         {"ready_fd", "the descriptor for the line \"ready CONTACT\""},
         {"meshnode", "the bundled mesh node"},
+        {"preload", "a library that gives an unmodified program a tally of its "
+                    "heap: environment: [\"LD_PRELOAD={preload}\"]"},
         {"run", "the run folder"},
 };
 

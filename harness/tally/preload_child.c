@@ -4,7 +4,11 @@
  *   m   allocates 1 MiB in pieces of 1 KiB, and keeps it
  *   f   frees all of that
  *   c   starts itself once more, which then exits: a child that inherits
+ *
+ * With an argument it is a daemon: "hold" holds still, "leak" loses 2 KiB a
+ * hundred times a second.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +47,24 @@ static void start_child(const char *self)
     (void)waitpid(child, NULL, 0);
 }
 
+static void *volatile lost;
+
+static void serve(bool is_leaking)
+{
+    for (;;) {
+        if (is_leaking) {
+            lost = malloc(2048);
+        }
+        (void)usleep(10000);
+    }
+}
+
 int main(int argc, char **argv)
 {
     char letter;
+    if (argc > 1 && strcmp(argv[1], "child") != 0) {
+        serve(strcmp(argv[1], "leak") == 0);
+    }
     if (argc > 1) {
         fill();
         (void)usleep(200000);
