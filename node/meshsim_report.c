@@ -66,8 +66,10 @@ static void report_overlay(const struct meshsim_config *config,
         out,
         "  Paths are those from %u nodes to all others. As in the paper all "
         "nodes join\n  through the same one, without a pause. A random graph "
-        "of this size and degree\n  has a clustering of %.6f: less than that "
-        "cannot be had, and the walks of a\n  joiner end near each other.\n\n",
+        "of this size and degree\n  would have a clustering of %.6f. Over "
+        "links that are all equally fast a flood\n  takes the shortest paths "
+        "there are; where they are not, as presumably in the\n  paper, the "
+        "last delivery comes some hops later.\n\n",
         graph->sources_count, (graph->degree_mean - 1) / nodes);
 }
 
@@ -145,9 +147,10 @@ static void report_healing(const struct meshsim_config *config,
     (void)fprintf(
         out,
         "  Between the failure and the end of the first cycle nobody sends "
-        "anything but\n  shuffles. What has neither a link nor a live peer in "
-        "reserve must join anew,\n  through a contact that may be dead itself: "
-        "here there is one for all.\n\n");
+        "anything but\n  shuffles, so on the right whole regions first have "
+        "to find out by these. What\n  has neither a link nor a live peer in "
+        "reserve must join anew, through a contact\n  that may be dead "
+        "itself: here there is one for all.\n\n");
 }
 
 static void trees_row(FILE *out, const char *what,
