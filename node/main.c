@@ -1,5 +1,6 @@
 /* meshnode: one node of a QUIC mesh. Reads the options, runs the node until a
  * signal, leaves. */
+#include "arguments.h"
 #include "contact.h"
 #include "defects.h"
 #include "node.h"
@@ -113,102 +114,37 @@ static void print_help(void)
                  "listen, 70 own fault.\n");
 }
 
-static void print_params(const char *module, const struct param *table,
-                         size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        (void)printf("%s.%s = %lld %s (%lld to %lld)\n    %s\n", module,
-                     table[i].name, (long long)table[i].fallback, table[i].unit,
-                     (long long)table[i].low, (long long)table[i].high,
-                     table[i].prose);
-    }
-}
+enum { MODULES_COUNT = 5 };
 
-static int complain(const char *what, const char *value, const char *right)
+/* Whose parameters --set and --list-params know. */
+static void make_modules(struct node_config *config,
+                         struct arguments_module *ret_modules)
 {
-    (void)fprintf(stderr, "meshnode: %s '%s': %s\n", what, value, right);
-    return -EINVAL;
-}
-
-static int parse_number(const char *text, int64_t low, int64_t high,
-                        int64_t *ret_value)
-{
-    char *end = NULL;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < low ||
-        value > high) {
-        return -EINVAL;
-    }
-    *ret_value = value;
-    return 0;
-}
-
-/* "hyparview.active_max=5" */
-static int set_param(const char *text, struct node_config *config)
-{
-    const struct {
-        const char *prefix;
-        const struct param *table;
-        size_t count;
-        void *params;
-    } modules[] = {
-        {"hyparview.", hyparview_param_table, hyparview_param_count,
+    const struct arguments_module modules[MODULES_COUNT] = {
+        {"hyparview", hyparview_param_table, hyparview_param_count,
          &config->hyparview},
-        {"plumtree.", plumtree_param_table, plumtree_param_count,
+        {"plumtree", plumtree_param_table, plumtree_param_count,
          &config->plumtree},
-        {"addrbook.", addrbook_param_table, addrbook_param_count,
+        {"addrbook", addrbook_param_table, addrbook_param_count,
          &config->addrbook},
-        {"reconnect.", reconnect_param_table, reconnect_param_count,
+        {"reconnect", reconnect_param_table, reconnect_param_count,
          &config->reconnect},
-        {"patterns.", patterns_param_table, patterns_param_count,
+        {"patterns", patterns_param_table, patterns_param_count,
          &config->patterns},
     };
-    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
-        size_t size = strlen(modules[i].prefix);
-        const char *equals = strchr(text, '=');
-        if (equals == NULL || strncmp(text, modules[i].prefix, size) != 0) {
-            continue;
-        }
-        char name[64];
-        (void)snprintf(name, sizeof name, "%.*s",
-                       (int)(equals - text) - (int)size, text + size);
-        const struct param *row =
-            param_find(modules[i].table, modules[i].count, name);
-        int64_t value;
-        if (row == NULL) {
-            break;
-        }
-        if (parse_number(equals + 1, row->low, row->high, &value) != 0) {
-            return complain("--set", text, "out of range; see --list-params");
-        }
-        *param_field(row, modules[i].params) = value;
-        return 0;
-    }
-    return complain("--set", text, "no such parameter; see --list-params");
-}
-
-static int parse_seed(const char *text, uint64_t *ret_seed)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long seed = strtoull(text, &end, 10);
-    if (*text == '-' || end == text || *end != '\0' || errno != 0) {
-        return complain("--seed", text, "should be 0 to 2^64-1");
-    }
-    *ret_seed = seed;
-    return 0;
+    memcpy(ret_modules, modules, sizeof modules);
 }
 
 static int apply_other(int key, const char *value, struct node_config *config)
 {
+    struct arguments_module modules[MODULES_COUNT];
     struct peer_contact contact;
     char unknown[64];
     int result;
     switch (key) {
     case KEY_LISTEN:
         if (contact_parse(value, strlen(value), &contact) != 0) {
-            return complain("--listen", value, "should be ADDR:PORT");
+            return arguments_complain("--listen", value, "should be ADDR:PORT");
         }
         config->listen = contact.addr;
         return 0;
@@ -216,22 +152,22 @@ static int apply_other(int key, const char *value, struct node_config *config)
         result = contact_parse_list(value, config->contacts, NODE_CONTACTS_MAX,
                                     &config->contacts_count);
         if (result != 0) {
-            return complain("--peers", value,
-                            result == -E2BIG
-                                ? "too many, 16 at most"
-                                : "should be ADDR:PORT[/ID][,...]");
+            return arguments_complain("--peers", value,
+                                      result == -E2BIG
+                                          ? "too many, 16 at most"
+                                          : "should be ADDR:PORT[/ID][,...]");
         }
         return 0;
     case KEY_DEFECT:
         if (defects_parse(value, false, &config->defects, unknown) != 0) {
-            return complain("--defect", unknown,
-                            "no such defect; see --list-defects");
+            return arguments_complain("--defect", unknown,
+                                      "no such defect; see --list-defects");
         }
         return 0;
     case KEY_CONTROL:
         if (defects_parse(value, true, &config->defects, unknown) != 0) {
-            return complain("--control", unknown,
-                            "no such control; see --list-controls");
+            return arguments_complain("--control", unknown,
+                                      "no such control; see --list-controls");
         }
         return 0;
     case KEY_TELEMETRY_FILE:
@@ -239,14 +175,15 @@ static int apply_other(int key, const char *value, struct node_config *config)
         return 0;
     case KEY_TELEMETRY_LEVEL:
         if (telemetry_level_parse(value, &config->telemetry.floor) != 0) {
-            return complain("--telemetry-level", value,
-                            "should be debug, info, warn or off");
+            return arguments_complain("--telemetry-level", value,
+                                      "should be debug, info, warn or off");
         }
         return 0;
     case KEY_SEED:
-        return parse_seed(value, &config->seed);
+        return arguments_seed(value, &config->seed);
     case KEY_SET:
-        return set_param(value, config);
+        make_modules(config, modules);
+        return arguments_set(value, modules, MODULES_COUNT);
     default:
         return -EINVAL;
     }
@@ -280,7 +217,7 @@ static void make_options(struct option *options)
 }
 
 /* Prints what was asked for and exits, if it was one of those. */
-static void print_and_exit(int key)
+static void print_and_exit(int key, struct node_config *config)
 {
     if (key == KEY_HELP) {
         print_help();
@@ -289,11 +226,9 @@ static void print_and_exit(int key)
     } else if (key == KEY_LIST_CONTROLS) {
         defects_print(stdout, true);
     } else if (key == KEY_LIST_PARAMS) {
-        print_params("hyparview", hyparview_param_table, hyparview_param_count);
-        print_params("plumtree", plumtree_param_table, plumtree_param_count);
-        print_params("addrbook", addrbook_param_table, addrbook_param_count);
-        print_params("reconnect", reconnect_param_table, reconnect_param_count);
-        print_params("patterns", patterns_param_table, patterns_param_count);
+        struct arguments_module modules[MODULES_COUNT];
+        make_modules(config, modules);
+        arguments_print(modules, MODULES_COUNT);
     } else {
         return;
     }
@@ -312,7 +247,7 @@ static int parse_arguments(int argc, char **argv, struct numbers *numbers,
     int key;
     make_options(options);
     while ((key = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        print_and_exit(key);
+        print_and_exit(key, config);
         if (key < KEY_NUMBERS) {
             if (apply_other(key, optarg, config) != 0) {
                 return -EINVAL;
@@ -320,9 +255,9 @@ static int parse_arguments(int argc, char **argv, struct numbers *numbers,
             continue;
         }
         size_t row = (size_t)(key - KEY_NUMBERS);
-        if (parse_number(optarg, numbers_table[row].low,
-                         numbers_table[row].high,
-                         number_field(numbers, row)) != 0) {
+        if (arguments_number(optarg, numbers_table[row].low,
+                             numbers_table[row].high,
+                             number_field(numbers, row)) != 0) {
             (void)fprintf(stderr,
                           "meshnode: --%s '%s': should be %lld to %lld\n",
                           numbers_table[row].name, optarg,
@@ -331,8 +266,9 @@ static int parse_arguments(int argc, char **argv, struct numbers *numbers,
             return -EINVAL;
         }
     }
-    return optind == argc ? 0
-                          : complain("argument", argv[optind], "not expected");
+    return optind == argc
+               ? 0
+               : arguments_complain("argument", argv[optind], "not expected");
 }
 
 static int read_config(int argc, char **argv, struct node_config *config)
@@ -361,7 +297,7 @@ static int read_config(int argc, char **argv, struct node_config *config)
     config->ready_fd = (int)numbers.ready_fd;
     if (config->ready_fd >= 0 &&
         fcntl(config->ready_fd, F_SETFD, FD_CLOEXEC) < 0) {
-        return complain("--ready-fd", strerror(errno), "not open");
+        return arguments_complain("--ready-fd", strerror(errno), "not open");
     }
     config->publish_interval_ns = numbers.publish_ms * 1000000;
     config->payload_bytes = (size_t)numbers.payload_bytes;

@@ -1,6 +1,8 @@
 /* meshsim: ten thousand nodes in one process. Reads the options, runs the
  * experiments, prints the tables, draws the plots. */
 #include "meshsim.h"
+
+#include "arguments.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -13,7 +15,8 @@
 enum { EXIT_BAD_USAGE = 64, EXIT_OWN_FAULT = 70, EXIT_IO = 74 };
 enum { EXIT_INTERRUPTED = 130 };
 
-#define HOUR_NS INT64_C(3600000000000)
+#define MS_NS INT64_C(1000000)
+#define HOUR_NS (3600000 * MS_NS)
 
 enum option_key {
     KEY_SEED = 256,
@@ -124,86 +127,18 @@ static void print_help(void)
         "interrupted.\n");
 }
 
-static void print_params(const char *module, const struct param *table,
-                         size_t count, void *params)
+enum { MODULES_COUNT = 2 };
+
+/* Whose parameters --set and --list-params know. */
+static void make_modules(struct meshsim_config *config,
+                         struct arguments_module *ret_modules)
 {
-    for (size_t i = 0; i < count; i++)
-        (void)printf("%s.%s = %lld %s (%lld to %lld)\n    %s\n", module,
-                     table[i].name, (long long)*param_field(&table[i], params),
-                     table[i].unit, (long long)table[i].low,
-                     (long long)table[i].high, table[i].prose);
-}
-
-static int complain(const char *what, const char *value, const char *right)
-{
-    (void)fprintf(stderr, "meshsim: %s '%s': %s\n", what, value, right);
-    return -EINVAL;
-}
-
-static int parse_number(const char *text, int64_t low, int64_t high,
-                        int64_t *ret_value)
-{
-    char *end = NULL;
-    long long value;
-
-    errno = 0;
-    value = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < low ||
-        value > high)
-        return -EINVAL;
-    *ret_value = value;
-    return 0;
-}
-
-/* "hyparview.active_max=5" */
-static int set_param(const char *text, struct meshsim_config *config)
-{
-    const struct {
-        const char *prefix;
-        const struct param *table;
-        size_t count;
-        void *params;
-    } modules[] = {
-        {"hyparview.", hyparview_param_table, hyparview_param_count,
-         &config->hyparview},
-        {"plumtree.", plumtree_param_table, plumtree_param_count,
-         &config->plumtree},
-    };
-    const char *equals = strchr(text, '=');
-    char name[64];
-
-    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
-        size_t size = strlen(modules[i].prefix);
-        const struct param *row;
-
-        if (equals == NULL || strncmp(text, modules[i].prefix, size) != 0)
-            continue;
-        (void)snprintf(name, sizeof name, "%.*s",
-                       (int)(equals - text) - (int)size, text + size);
-        row = param_find(modules[i].table, modules[i].count, name);
-        if (row == NULL)
-            break;
-        if (strcmp(name, "shuffle_period_ns") == 0)
-            return complain("--set", text, "is --cycle-ms here");
-        if (parse_number(equals + 1, row->low, row->high,
-                         param_field(row, modules[i].params)) != 0)
-            return complain("--set", text, "out of range; see --list-params");
-        return 0;
-    }
-    return complain("--set", text, "no such parameter; see --list-params");
-}
-
-static int parse_seed(const char *text, uint64_t *ret_seed)
-{
-    char *end = NULL;
-    unsigned long long seed;
-
-    errno = 0;
-    seed = strtoull(text, &end, 10);
-    if (*text == '-' || end == text || *end != '\0' || errno != 0)
-        return complain("--seed", text, "should be 0 to 2^64-1");
-    *ret_seed = seed;
-    return 0;
+    ret_modules[0] =
+        (struct arguments_module){"hyparview", hyparview_param_table,
+                                  hyparview_param_count, &config->hyparview};
+    ret_modules[1] =
+        (struct arguments_module){"plumtree", plumtree_param_table,
+                                  plumtree_param_count, &config->plumtree};
 }
 
 static int parse_experiments(const char *text, unsigned *ret_bits)
@@ -219,8 +154,9 @@ static int parse_experiments(const char *text, unsigned *ret_bits)
                 strncmp(experiments[i].name, name, size) != 0))
             i++;
         if (i == EXPERIMENTS_COUNT)
-            return complain("--experiment", text,
-                            "should be overlay, failures, healing or trees");
+            return arguments_complain(
+                "--experiment", text,
+                "should be overlay, failures, healing or trees");
         bits |= experiments[i].bit;
         name = name[size] == ',' ? name + size + 1 : NULL;
     }
@@ -240,10 +176,10 @@ static void print_and_exit(int key, struct meshsim_config *config)
     if (key == KEY_HELP) {
         print_help();
     } else if (key == KEY_LIST_PARAMS) {
-        print_params("hyparview", hyparview_param_table, hyparview_param_count,
-                     &config->hyparview);
-        print_params("plumtree", plumtree_param_table, plumtree_param_count,
-                     &config->plumtree);
+        struct arguments_module modules[MODULES_COUNT];
+
+        make_modules(config, modules);
+        arguments_print(modules, MODULES_COUNT);
     } else {
         return;
     }
@@ -253,13 +189,19 @@ static void print_and_exit(int key, struct meshsim_config *config)
 static int apply_option(int key, const char *value,
                         struct meshsim_config *config, struct choices *choices)
 {
+    static const char period[] = "hyparview.shuffle_period_ns=";
+    struct arguments_module modules[MODULES_COUNT];
+
     switch (key) {
     case KEY_SEED:
-        return parse_seed(value, &config->seed);
+        return arguments_seed(value, &config->seed);
     case KEY_EXPERIMENT:
         return parse_experiments(value, &config->experiments);
     case KEY_SET:
-        return set_param(value, config);
+        if (strncmp(value, period, sizeof period - 1) == 0)
+            return arguments_complain("--set", value, "is --cycle-ms here");
+        make_modules(config, modules);
+        return arguments_set(value, modules, MODULES_COUNT);
     case KEY_PLOT:
         choices->plot_folder = value;
         return 0;
@@ -281,13 +223,13 @@ static int apply_number(size_t row, const char *value,
 {
     char right[96], name[64];
 
-    if (parse_number(value, numbers[row].low, numbers[row].high,
-                     number_field(config, row)) == 0)
+    if (arguments_number(value, numbers[row].low, numbers[row].high,
+                         number_field(config, row)) == 0)
         return 0;
     (void)snprintf(right, sizeof right, "should be %lld to %lld",
                    (long long)numbers[row].low, (long long)numbers[row].high);
     (void)snprintf(name, sizeof name, "--%s", numbers[row].name);
-    return complain(name, value, right);
+    return arguments_complain(name, value, right);
 }
 
 static void config_default(struct meshsim_config *config)
@@ -300,6 +242,18 @@ static void config_default(struct meshsim_config *config)
     plumtree_params_default(&config->plumtree);
     config->hyparview.refresh_min_ns = 24 * HOUR_NS;
     config->hyparview.refresh_max_ns = 24 * HOUR_NS;
+}
+
+/* What each in its range does not make sure. */
+static int check_pairs(const struct hyparview_params *params)
+{
+    if (params->refresh_min_ns > params->refresh_max_ns)
+        return arguments_complain("--set", "hyparview.refresh_min_ns",
+                                  "above refresh_max_ns; set that as well");
+    if (params->retry_min_ns > params->retry_max_ns)
+        return arguments_complain("--set", "hyparview.retry_min_ns",
+                                  "above retry_max_ns; set that as well");
+    return 0;
 }
 
 static int parse_arguments(int argc, char **argv, struct meshsim_config *config,
@@ -329,12 +283,9 @@ static int parse_arguments(int argc, char **argv, struct meshsim_config *config,
                 : apply_number((size_t)(key - KEY_NUMBERS), optarg, config);
     }
     if (r == 0 && optind != argc)
-        r = complain("argument", argv[optind], "not expected");
-    if (r == 0 &&
-        config->hyparview.refresh_min_ns > config->hyparview.refresh_max_ns)
-        r = complain("--set", "hyparview.refresh_min_ns",
-                     "above hyparview.refresh_max_ns; set that as well");
-    return r;
+        r = arguments_complain("argument", argv[optind], "not expected");
+    config->hyparview.shuffle_period_ns = config->cycle_ms * MS_NS;
+    return r == 0 ? check_pairs(&config->hyparview) : r;
 }
 
 /* A copy shares pages with its original, so the sum is an upper bound. */

@@ -141,12 +141,10 @@ static int world_build(struct world *world)
 static void crash_percent(struct world *world)
 {
     struct sim *sim = &world->sim;
-    uint32_t *slots = calloc(sim->nodes_max, sizeof(*slots));
+    uint32_t *slots = sim_must(calloc(sim->nodes_max, sizeof(*slots)));
     uint32_t count =
         (uint32_t)((uint64_t)sim->nodes_max * (uint64_t)world->percent / 100);
 
-    if (slots == NULL)
-        abort();
     for (uint32_t i = 0; i < sim->nodes_max; i++)
         slots[i] = i;
     slots[world->sender] = slots[sim->nodes_max - 1];
@@ -456,11 +454,9 @@ int meshsim_run(const struct meshsim_config *config, FILE *progress,
                 const volatile sig_atomic_t *is_cancelled,
                 struct meshsim_results *ret_results)
 {
-    struct world *world = calloc(1, sizeof(*world));
+    struct world *world = sim_must(calloc(1, sizeof(*world)));
     int r;
 
-    if (world == NULL)
-        abort();
     memset(ret_results, 0, sizeof(*ret_results));
     world->config = config;
     world->progress = progress;

@@ -4,13 +4,6 @@
 
 #include <stdlib.h>
 
-static void *must(void *memory)
-{
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 uint32_t sim_alive_count(const struct sim *sim)
 {
     uint32_t count = 0;
@@ -22,8 +15,8 @@ uint32_t sim_alive_count(const struct sim *sim)
 
 uint32_t sim_reachable_count(const struct sim *sim, uint32_t slot)
 {
-    uint32_t *queue = must(calloc(sim->nodes_max, sizeof(*queue)));
-    bool *is_reached = must(calloc(sim->nodes_max, sizeof(*is_reached)));
+    uint32_t *queue = sim_must(calloc(sim->nodes_max, sizeof(*queue)));
+    bool *is_reached = sim_must(calloc(sim->nodes_max, sizeof(*is_reached)));
     uint32_t first = 0, count = 0;
 
     queue[count++] = slot;

@@ -5,7 +5,7 @@
 
 enum { CAPACITY_MIN = 1024 };
 
-static void *must(void *memory)
+void *sim_must(void *memory)
 {
     if (memory == NULL)
         abort();
@@ -20,11 +20,11 @@ static void grow(struct sim_events *events)
     if (capacity > SIM_EVENTS_MAX)
         abort();
     events->heap =
-        must(realloc(events->heap, capacity * sizeof(events->heap[0])));
+        sim_must(realloc(events->heap, capacity * sizeof(events->heap[0])));
     events->pool =
-        must(realloc(events->pool, capacity * sizeof(events->pool[0])));
+        sim_must(realloc(events->pool, capacity * sizeof(events->pool[0])));
     events->unused =
-        must(realloc(events->unused, capacity * sizeof(events->unused[0])));
+        sim_must(realloc(events->unused, capacity * sizeof(events->unused[0])));
     for (size_t i = capacity; i-- > events->capacity;)
         events->unused[events->unused_count++] = (uint32_t)i;
     events->capacity = capacity;

@@ -27,6 +27,9 @@ enum sim_event_kind {
 
 struct sim;
 
+/* The memory, or abort(): a simulation cannot go on with less. */
+void *sim_must(void *memory);
+
 typedef void sim_call(struct sim *sim, void *argument);
 
 struct sim_event {

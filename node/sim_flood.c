@@ -3,13 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static void *must(void *memory)
-{
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 static size_t words_count(const struct sim *sim)
 {
     return (sim->nodes_max + 63) / 64;
@@ -40,8 +33,8 @@ static void push(struct sim_flood *flood, uint32_t slot, uint32_t from)
 
     if (next->count + HYPARVIEW_ACTIVE_MAX > next->capacity) {
         next->capacity = 2 * next->capacity + HYPARVIEW_ACTIVE_MAX;
-        next->copies =
-            must(realloc(next->copies, next->capacity * sizeof(*next->copies)));
+        next->copies = sim_must(
+            realloc(next->copies, next->capacity * sizeof(*next->copies)));
     }
     for (uint32_t i = 0; i < neighbors->count; i++)
         if (neighbors->slots[i] != from)
@@ -122,7 +115,7 @@ void sim_flood(struct sim_floods *floods, uint32_t slot,
     flood->record = record;
     flood->hops = 0;
     if (flood->has == NULL)
-        flood->has = must(malloc(words_count(sim) * sizeof(uint64_t)));
+        flood->has = sim_must(malloc(words_count(sim) * sizeof(uint64_t)));
     memset(flood->has, 0, words_count(sim) * sizeof(uint64_t));
     flood->has[slot / 64] |= UINT64_C(1) << (slot % 64);
     record->delivered++;

@@ -20,13 +20,6 @@ struct row {
     uint32_t slots[ROW_MAX];
 };
 
-static void *must(void *memory)
-{
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 static bool row_holds(const struct row *row, uint32_t slot)
 {
     for (uint32_t i = 0; i < row->count; i++)
@@ -48,7 +41,8 @@ static void row_add(struct row *row, uint32_t slot)
 static void graph_build(struct graph *graph, struct sim_graph_figures *figures)
 {
     const struct sim *sim = graph->sim;
-    uint32_t *in_degrees = must(calloc(sim->nodes_max, sizeof(*in_degrees)));
+    uint32_t *in_degrees =
+        sim_must(calloc(sim->nodes_max, sizeof(*in_degrees)));
     double active = 0, passive = 0;
 
     for (uint32_t i = 0; i < sim->nodes_max; i++) {
@@ -150,7 +144,7 @@ static void measure_paths(struct graph *graph, uint32_t sources_max,
                           struct rng *rng, struct sim_graph_figures *figures)
 {
     const struct sim *sim = graph->sim;
-    uint32_t *sources = must(calloc(sim->nodes_max, sizeof(*sources)));
+    uint32_t *sources = sim_must(calloc(sim->nodes_max, sizeof(*sources)));
     double hops = 0, pairs = 0;
     uint32_t alive = 0;
 
@@ -183,9 +177,9 @@ void sim_graph_measure(const struct sim *sim, uint32_t sources_max,
 {
     struct graph graph = {
         .sim = sim,
-        .rows = must(calloc(sim->nodes_max, sizeof(struct row))),
-        .queue = must(calloc(sim->nodes_max, sizeof(uint32_t))),
-        .distances = must(calloc(sim->nodes_max, sizeof(uint16_t))),
+        .rows = sim_must(calloc(sim->nodes_max, sizeof(struct row))),
+        .queue = sim_must(calloc(sim->nodes_max, sizeof(uint32_t))),
+        .distances = sim_must(calloc(sim->nodes_max, sizeof(uint16_t))),
     };
     double clustered = 0;
 

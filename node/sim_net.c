@@ -17,13 +17,6 @@
 
 enum { PAYLOAD_SIZE = 40, MILLION = 1000000 };
 
-static void *must(void *memory)
-{
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 static uint32_t slot_of(const struct peer_addr *addr)
 {
     return (uint32_t)addr->ip[1] << 16 | (uint32_t)addr->ip[2] << 8 |
@@ -130,9 +123,10 @@ static void connections_grow(struct sim *sim)
 {
     uint32_t capacity = 2 * sim->connections_capacity + 64;
 
-    sim->connections =
-        must(realloc(sim->connections, capacity * sizeof(sim->connections[0])));
-    sim->unused = must(realloc(sim->unused, capacity * sizeof(sim->unused[0])));
+    sim->connections = sim_must(
+        realloc(sim->connections, capacity * sizeof(sim->connections[0])));
+    sim->unused =
+        sim_must(realloc(sim->unused, capacity * sizeof(sim->unused[0])));
     sim->connections_capacity = capacity;
 }
 
@@ -184,7 +178,7 @@ static void message_push(struct sim *sim, struct sim_event *event,
 
     if (happens(sim, sim->faults.reorder_ppm))
         event->at_ns += rng_between(&sim->rng, 0, sim->faults.reorder_max_ns);
-    event->bytes = must(malloc(size));
+    event->bytes = sim_must(malloc(size));
     if (wire_encode(message, event->bytes, size, &event->bytes_count) != 0)
         abort();
     sim->connections[event->connection].uses++;
@@ -507,9 +501,9 @@ void sim_init(struct sim *sim, uint32_t nodes_max, uint64_t seed)
 {
     assert(nodes_max <= SIM_NODES_MAX);
     memset(sim, 0, sizeof(*sim));
-    sim->nodes = must(calloc(nodes_max, sizeof(sim->nodes[0])));
-    sim->neighbors = must(calloc(nodes_max, sizeof(sim->neighbors[0])));
-    sim->is_alive = must(calloc(nodes_max, sizeof(sim->is_alive[0])));
+    sim->nodes = sim_must(calloc(nodes_max, sizeof(sim->nodes[0])));
+    sim->neighbors = sim_must(calloc(nodes_max, sizeof(sim->neighbors[0])));
+    sim->is_alive = sim_must(calloc(nodes_max, sizeof(sim->is_alive[0])));
     sim->nodes_max = nodes_max;
     sim->latency_min_ns = MS_NS;
     sim->latency_max_ns = 20 * MS_NS;
