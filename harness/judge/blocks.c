@@ -13,7 +13,8 @@ static const size_t WIDER_COUNTS[] = {32, 24, 16, 12};
 static const double WIDER_GAIN = 1.5;
 static const double MINIMUM_GAIN = 2.0;
 static const double VALLEY_GAIN = 2.0;
-enum { VALLEYS_MIN = 8 };
+enum { VALLEYS_MIN = 6, VALLEYS_ENOUGH = 8 };
+static const double VALLEYS_LEVEL = 0.002;
 /* Of the run, at the least, from the first valley to the last; and how far
  * apart two may be, by the mean. */
 static const double VALLEYS_SPAN = 0.75;
@@ -205,6 +206,15 @@ static bool are_throughout(const size_t *at, size_t count, size_t points)
     return span >= VALLEYS_SPAN * (double)points;
 }
 
+/* Fewer valleys than VALLEYS_ENOUGH may say that nothing rises, no more. */
+static bool are_level(const struct blocks *blocks)
+{
+    const double first = fmax(blocks->y[0], blocks->y[1]);
+    const size_t last = blocks->count - 1;
+    return fmin(blocks->y[last], blocks->y[last - 1]) - first <=
+           VALLEYS_LEVEL * fabs(blocks->level);
+}
+
 /* A block for each low point of a series that goes up and down. */
 static void take_valleys(const struct blocks_source *source,
                          enum blocks_axis axis, struct blocks *ret)
@@ -219,7 +229,7 @@ static void take_valleys(const struct blocks_source *source,
         append(source, at[i], at[i] + 1, axis, 0.0, ret);
     }
     finish(ret);
-    if (!(ret->span > 0.0)) {
+    if (!(ret->span > 0.0) || (count < VALLEYS_ENOUGH && !are_level(ret))) {
         ret->count = 0;
     }
 }

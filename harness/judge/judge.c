@@ -109,7 +109,7 @@ struct decision {
 };
 
 static struct decision decide(const struct look looks[2],
-                              const struct judge_rule *rule)
+                              const struct judge_rule *rule, double start_s)
 {
     const struct look *fired = NULL;    /* the surer of those that fired */
     const struct look *settled = NULL;  /* likewise of those at a plateau */
@@ -151,7 +151,10 @@ static struct decision decide(const struct look looks[2],
                                  objected->objection};
     }
     if (settled != NULL) {
-        return (struct decision){settled, JUDGE_PLATEAU, REASON_HOLDS};
+        return objection_is_doubling(&looks[0], start_s)
+                   ? (struct decision){&looks[0], JUDGE_INCONCLUSIVE,
+                                       REASON_DOUBLES}
+                   : (struct decision){settled, JUDGE_PLATEAU, REASON_HOLDS};
     }
     return (struct decision){looks[1].is_usable &&
                                      looks[1].p_plateau > looks[0].p_plateau
@@ -210,10 +213,10 @@ static void write_reason(const struct decision *decision,
 }
 
 static void fill_verdict(const struct look looks[2],
-                         const struct judge_rule *rule,
+                         const struct judge_rule *rule, double start_s,
                          struct judge_verdict *ret)
 {
-    const struct decision decision = decide(looks, rule);
+    const struct decision decision = decide(looks, rule, start_s);
     const struct look *by_time = &looks[0];
     const struct look *by_events = &looks[1];
 
@@ -317,7 +320,7 @@ static void judge_valid(const struct judge_rule *rule,
         look_along(BLOCKS_BY_EVENTS, rule, workspace, &looks[1]);
     }
     objection_raise(rule, workspace, looks);
-    fill_verdict(looks, rule, ret);
+    fill_verdict(looks, rule, workspace->start_s, ret);
     ret->at_maximum = at_maximum(source, rule->quantum);
     heed_limits(source, rule, ret);
     ret->covariates_used = looks[0].covariates | looks[1].covariates;
@@ -369,6 +372,7 @@ int judge_series(const struct judge_point *points, size_t count,
     double *scratch = calloc(count, sizeof *scratch);
     workspace.source = source_of(points, count, rule);
     workspace.source.scratch = scratch;
+    workspace.start_s = points[0].t_s;
     workspace.scratch = models_scratch_new();
     workspace.models = malloc(sizeof *workspace.models);
     workspace.thinned = malloc(sizeof *workspace.thinned);

@@ -46,7 +46,9 @@ static void set_margins(const struct judge_rule *rule, struct look *look)
 {
     const struct judge_budget *budget = &rule->budget;
     const double level = fabs(look->blocks.level);
-    const double noise_max = NOISE_MARGIN_RATIO_MAX * level;
+    const bool is_explained = look->covariates != 0;
+    const double noise_max =
+        is_explained ? 0.0 : NOISE_MARGIN_RATIO_MAX * level;
     const double allowed = fmax(
         fmax(budget->per_event * look->events, budget->per_hour * hours(look)),
         budget->ratio * level);
@@ -174,5 +176,6 @@ void look_along(enum blocks_axis axis, const struct judge_rule *rule,
                                        (student_t_quantile(1.0 - tail, nu) +
                                         student_t_quantile(DETECT_POWER, nu)) *
                                            ret->moments.mean_se);
-    ret->is_fired = ret->p_climb > 1.0 - tail;
+    ret->is_fired = ret->p_climb > 1.0 - tail &&
+                    ret->blocks.count >= LOOK_CLIMB_TROUGHS_MIN;
 }

@@ -7,7 +7,10 @@
 #include "judge/models.h"
 #include "judge/reason.h"
 
-enum { LOOK_TROUGHS_MIN = 8 };
+enum {
+    LOOK_TROUGHS_MIN = 6, /* to say anything */
+    LOOK_CLIMB_TROUGHS_MIN = 8,
+};
 
 /* Growth is over the blocks' whole span. */
 struct look {
@@ -31,6 +34,7 @@ struct look {
 /* What a look works on and in. */
 struct workspace {
     struct blocks_source source; /* without the start of the run */
+    double start_s;              /* when the run began */
     struct models_scratch *scratch;
     struct models *models;
     struct models *thinned;

@@ -5,6 +5,7 @@
 #include <math.h>
 
 enum {
+    RISE_TROUGHS = 5,
     JUMPS_MAX = 4, /* more are a pattern */
     DROPS_MAX = 2, /* of half the largest's size; more are a sawtooth */
 };
@@ -16,7 +17,10 @@ static const double RATCHET_FALLS_SHARE = 0.25;
 static const double RATCHET_T_MIN = 1.7;
 static const double JUMP_NOISES = 6.0;
 static const double JUMPS_LEAVE = 0.65; /* of the growth that is claimed */
-static const double DROP_SHARE = 0.25;  /* likewise */
+static const double DOUBLE_LEAST = 1.6;
+static const double DOUBLE_MOST = 2.5;
+static const double DOUBLING_LEVEL = 0.005; /* of the level */
+static const double DROP_SHARE = 0.25;      /* likewise */
 static const double DROP_NOISES = 6.0;
 static const double VISIBLE_FACTOR = 3.0;
 
@@ -106,6 +110,38 @@ static bool is_staircase(const struct look *look)
                            (look->blocks.x[count - 1] - look->blocks.x[from]);
     return jumps > 0 && jumps <= JUMPS_MAX &&
            rise - jumped < JUMPS_LEAVE * claimed;
+}
+
+/* The rise at trough |k|, from the median of some before it to that of some
+ * from it on. */
+static double rise_at(const struct blocks *blocks, size_t k)
+{
+    const size_t before = k < RISE_TROUGHS ? k : RISE_TROUGHS;
+    const size_t left = blocks->count - k;
+    const size_t after = left < RISE_TROUGHS ? left : RISE_TROUGHS;
+    return blocks_median(&blocks->y[k], after) -
+           blocks_median(&blocks->y[k - before], before);
+}
+
+bool objection_is_doubling(const struct look *look, double start_s)
+{
+    const struct blocks *blocks = &look->blocks;
+    double height[2] = {0.0};
+    double at_s[2] = {0.0};
+    size_t found = 0;
+    for (size_t k = blocks->count - 1; k > 0 && found < 2; k--) {
+        const double step = blocks->y[k] - blocks->y[k - 1];
+        const double rise = rise_at(blocks, k);
+        if (step > JUMP_NOISES * look->noise && step > 0.5 * rise &&
+            rise > JUMP_NOISES * look->noise &&
+            rise > DOUBLING_LEVEL * fabs(blocks->level)) {
+            height[found] = rise;
+            at_s[found++] = blocks->t_s[k] - start_s;
+        }
+    }
+    return found == 2 && height[0] > DOUBLE_LEAST * height[1] &&
+           height[0] < DOUBLE_MOST * height[1] &&
+           at_s[0] > DOUBLE_LEAST * at_s[1] && at_s[0] < DOUBLE_MOST * at_s[1];
 }
 
 /* The largest fall between neighbouring troughs; 0 where there are more such

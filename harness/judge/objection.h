@@ -10,4 +10,8 @@
 void objection_raise(const struct judge_rule *rule, struct workspace *workspace,
                      struct look looks[2]);
 
+/* Do the last two rises look like an array that doubles when it is full: twice
+ * as high, and twice as late after |start_s|? By time. */
+bool objection_is_doubling(const struct look *look, double start_s);
+
 #endif

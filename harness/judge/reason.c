@@ -111,6 +111,13 @@ static void write_doubt(const struct reason *r, const char *what,
                        "they go on cannot be told yet",
                        what, grew);
         break;
+    case REASON_DOUBLES:
+        (void)snprintf(text, size,
+                       "doubles: the last two steps of %s are each twice as "
+                       "high and twice as late as the one before, like an "
+                       "array that fills; a longer run sees the next",
+                       what);
+        break;
     case REASON_GIVES_BACK:
         (void)snprintf(text, size,
                        "gives back: %s grew %s, but also fell by %s at once",

@@ -13,6 +13,7 @@ enum reason_kind {
     REASON_BORDERLINE,    /* the axes disagree about the budget */
     REASON_SLOWING,       /* the climb is slower than it was at two thirds */
     REASON_RATCHETS,      /* the climb is a few jumps */
+    REASON_DOUBLES,       /* the last two steps are those of a full array */
     REASON_GIVES_BACK,    /* a large part of it was given back at once */
     REASON_UNSEEN,        /* the troughs themselves rose far less */
 };

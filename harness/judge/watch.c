@@ -22,6 +22,19 @@ static bool is_due(const struct judge_watch *watch, size_t count,
            done_ratio >= SAMPLED_AT[watch->looks];
 }
 
+/* Could it have grown enough? Saves judging what could not. */
+static bool may_have_grown(const struct judge_point *points, size_t count,
+                           const struct judge_rule *rule)
+{
+    double lowest = INFINITY;
+    double highest = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        lowest = fmin(lowest, points[i].value);
+        highest = fmax(highest, points[i].value);
+    }
+    return highest - lowest >= rule->early_growth_ratio * fmax(lowest, 0.0);
+}
+
 /* From the lowest trough to the last one. */
 static bool has_grown(const struct judge_verdict *verdict,
                       const struct judge_rule *rule)
@@ -42,6 +55,11 @@ int judge_look(struct judge_watch *watch, const struct judge_point *points,
     struct judge_rule strict = *rule;
     struct judge_verdict verdict;
     if (!is_due(watch, count, done_ratio, rule)) {
+        return JUDGE_LOOK_GO_ON;
+    }
+    if (!may_have_grown(points, count, rule)) {
+        watch->looks++;
+        watch->has_climbed = false;
         return JUDGE_LOOK_GO_ON;
     }
     strict.alpha /= rule->are_troughs ? JUDGE_EBB_LOOKS_MAX : SAMPLED_LOOKS;
