@@ -57,7 +57,8 @@ extern const int meshsim_published_reliability[MESHSIM_PERCENTS_COUNT];
 
 struct meshsim_overlay {
     struct sim_graph_figures graph;
-    double flood_hops;                    /* mean of the last delivery hops */
+    double flood_hops;  /* mean of the last delivery hops */
+    double uneven_hops; /* the same where links take one to two hops */
     uint64_t messages_count, bytes_count; /* while it joined and settled */
 };
 

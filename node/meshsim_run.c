@@ -208,6 +208,9 @@ static void overlay_measure(void *argument, void *result)
                       &world->rng, &overlay->graph);
     flood_many(world, records, FLOODS_COUNT, world->config->gap_ms * MS_NS);
     overlay->flood_hops = summarise(world, records, FLOODS_COUNT).hops;
+    world->sim.latency_max_ns *= 2;
+    flood_many(world, records, FLOODS_COUNT, world->config->gap_ms * MS_NS);
+    overlay->uneven_hops = summarise(world, records, FLOODS_COUNT).hops;
 }
 
 /* Reliability right after failures. */

@@ -68,6 +68,9 @@ static void overlay_is_one_symmetric_random_graph(void **state)
     assert_true(graph->path_mean > 4.0 && graph->path_mean < 4.7);
     assert_true(graph->clustering_mean < 0.02);
     assert_int_equal(graph->sources_count, 100);
+    assert_true(results.overlay.flood_hops >= graph->path_mean);
+    assert_true(results.overlay.flood_hops <= graph->path_max + 1);
+    assert_true(results.overlay.uneven_hops > results.overlay.flood_hops);
 }
 
 static void messages_reach_the_survivors_of_mass_failures(void **state)

@@ -4,10 +4,10 @@
  *
  * It is the paper's eager push, not Plumtree, and measures the overlay alone.
  * A send to a dead neighbour fails and is reported to HyParView, which is how
- * failures are found. Every link takes one hop of the network's latency, which
- * must be the same for all; no slot may have been used twice. Waves of a
- * million copies a second and more: a wave is one event, with compact tables
- * of neighbours.
+ * failures are found. A link takes its latency, rounded up to a sixteenth of
+ * the longest where latencies differ; no slot may have been used twice. Many
+ * million copies a second: those that arrive together are one event, and the
+ * tables of neighbours are compact.
  *
  * At most SIM_FLOODS_MAX at a time; a run that begins more aborts.
  */
@@ -16,11 +16,17 @@
 
 #include "sim_net.h"
 
-enum { SIM_FLOODS_MAX = 64 };
+enum {
+    SIM_FLOODS_MAX = 64,
+    SIM_FLOOD_STEPS = 16, /* of the longest latency */
+};
 
 struct sim_flood_copy {
     uint32_t from, to;
+    uint32_t hops; /* links crossed once it arrives */
 };
+
+/* What arrives at the same moment. */
 
 struct sim_wave {
     struct sim_flood_copy *copies;
@@ -32,9 +38,10 @@ struct sim_flood {
     struct sim_floods *floods;
     bool is_busy;
     struct sim_record *record;
-    uint32_t hops; /* that the wave under way will have crossed */
-    uint64_t *has; /* a bit for each slot */
-    struct sim_wave wave, next;
+    uint64_t *has;       /* a bit for each slot */
+    size_t copies_count; /* under way */
+    uint32_t now;        /* the wave that arrives now; the next is a step on */
+    struct sim_wave waves[SIM_FLOOD_STEPS + 1];
 };
 
 struct sim_floods {

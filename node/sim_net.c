@@ -52,8 +52,7 @@ const struct sim_node *sim_find(const struct sim *sim,
     return find(sim, contact);
 }
 
-/* The same both ways and all the time, so that connections stay in order. */
-static int64_t latency_ns(const struct sim *sim, uint32_t a, uint32_t b)
+int64_t sim_latency_ns(const struct sim *sim, uint32_t a, uint32_t b)
 {
     uint64_t low = a < b ? a : b, high = a < b ? b : a;
     uint64_t pair = low << 32 | high;
@@ -193,7 +192,7 @@ static void transmit(struct sim_node *node, const struct peer_contact *to,
     struct sim *sim = node->sim;
     struct sim_node *target = find(sim, to);
     uint32_t slot = slot_of(&to->addr);
-    int64_t delay_ns = latency_ns(sim, node->slot, slot);
+    int64_t delay_ns = sim_latency_ns(sim, node->slot, slot);
     struct sim_event event = {.kind = SIM_EVENT_MESSAGE, .peer = node->self};
     struct sim_link *link;
 
@@ -246,7 +245,7 @@ static void on_close(void *context, const struct peer_contact *peer)
     if (link == NULL)
         return;
     *closed_by(sim, link->connection, node->slot) = true;
-    event.at_ns = sim->now_ns + latency_ns(sim, node->slot, slot);
+    event.at_ns = sim->now_ns + sim_latency_ns(sim, node->slot, slot);
     event.to = slot;
     event.to_incarnation = target->incarnation;
     event.connection = link->connection;
@@ -486,7 +485,7 @@ void sim_send_failed(struct sim *sim, uint32_t from, uint32_t to)
     struct sim_node *node = &sim->nodes[from];
 
     links_to_dead_remove(node, to);
-    fail_later(sim, node, &sim->nodes[to].self, latency_ns(sim, from, to));
+    fail_later(sim, node, &sim->nodes[to].self, sim_latency_ns(sim, from, to));
 }
 
 void sim_stray(struct sim *sim, uint32_t slot, uint32_t from)

@@ -128,6 +128,10 @@ void sim_run(struct sim *sim, int64_t duration_ns);
 /* Calls back after so long, in the order of all events. */
 void sim_at(struct sim *sim, int64_t delay_ns, sim_call *call, void *argument);
 
+/* Of messages between two slots: the same both ways and all the time, so that
+ * connections stay in order. */
+int64_t sim_latency_ns(const struct sim *sim, uint32_t a, uint32_t b);
+
 /* Tells a node, some time from now, that what it sent to the dead node in slot
  * |to| did not arrive. */
 void sim_send_failed(struct sim *sim, uint32_t from, uint32_t to);
