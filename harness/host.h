@@ -13,6 +13,14 @@ enum { HOST_PATH_MAX = 4096, HOST_TEXT_MAX = 256 };
 /* The monotonic clock, which does not stand still while others run. */
 int64_t host_now_ns(void);
 
+/* How long the machine has been suspended since it was started, in which
+ * time host_now_ns() stood still. */
+int64_t host_slept_ns(void);
+
+/* What the wall clock shows beyond the time since the machine was started: it
+ * changes only when somebody sets that clock, or slowly while it is tuned. */
+int64_t host_wall_offset_ns(void);
+
 /* User and system time of this process so far. */
 int64_t host_own_cpu_ns(void);
 

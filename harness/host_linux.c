@@ -23,6 +23,16 @@ int64_t host_now_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t host_slept_ns(void)
+{
+    return read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t host_wall_offset_ns(void)
+{
+    return read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME);
+}
+
 int64_t host_own_cpu_ns(void)
 {
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);

@@ -10,6 +10,13 @@
 /* Shares that a premise still stands at. */
 static const double churn_share_min = 0.9;
 static const double grid_share_min = 0.9;
+/* Where the troughs of ebbs are judged, the grid is only what they are drawn
+ * on, and what health is told from. */
+static const double grid_share_min_with_ebbs = 0.5;
+static const double hole_max_s = 10.; /* in the grid */
+static const double settled_share_min = 0.5;
+static const double slept_max_s = 0.1;
+static const double wall_jump_max_s = 1.;
 static const double health_share_min = 0.9;
 
 static int check_end(const struct run_facts *facts, struct summary *summary)
@@ -61,29 +68,114 @@ static int check_churn(const struct run_facts *facts, struct summary *summary)
                   "more processors");
 }
 
+/* What the ticks of the grid say, while churn went on. */
+struct grid {
+    size_t taken;
+    double hole_s; /* the longest stretch without a sample */
+};
+
+static struct grid measure_grid(const struct run_facts *facts,
+                                const struct store_tick *ticks, size_t count)
+{
+    struct grid grid = {0};
+    int64_t before_ns = facts->churn_begin_ns;
+    for (size_t i = 0; i < count; i++) {
+        if (ticks[i].t_ns >= facts->churn_begin_ns &&
+            ticks[i].t_ns <= facts->churn_end_ns) {
+            grid.taken++;
+            grid.hole_s =
+                fmax(grid.hole_s, (double)(ticks[i].t_ns - before_ns) / 1e9);
+            before_ns = ticks[i].t_ns;
+        }
+    }
+    grid.hole_s =
+        fmax(grid.hole_s, (double)(facts->churn_end_ns - before_ns) / 1e9);
+    return grid;
+}
+
 static int check_grid(struct store *store, const struct run_facts *facts,
                       struct summary *summary)
 {
     struct store_tick *ticks = NULL;
-    size_t count = 0, taken = 0;
+    size_t count = 0;
     int result = store_ticks(store, &ticks, &count);
     if (result != 0) {
         return result;
     }
-    for (size_t i = 0; i < count; i++) {
-        taken += ticks[i].t_ns >= facts->churn_begin_ns &&
-                 ticks[i].t_ns <= facts->churn_end_ns;
-    }
+    struct grid grid = measure_grid(facts, ticks, count);
     free(ticks);
-    double asked = floor(run_facts_churn_s(facts) * 1e3 /
-                         (double)facts->scenario->sample_ms);
-    bool is_held = (double)taken >= grid_share_min * asked && taken > 0;
+    double step_s = (double)facts->scenario->sample_ms / 1e3;
+    double asked = floor(run_facts_churn_s(facts) / step_s);
+    double share = scenario_has_ebbs(facts->scenario) ? grid_share_min_with_ebbs
+                                                      : grid_share_min;
+    double hole_max = fmax(hole_max_s, 10. * step_s);
+    bool is_full = (double)grid.taken >= share * asked && grid.taken > 0;
+    if (is_full && grid.hole_s > hole_max) {
+        return summary_add_premise(
+            summary, "the samples", false,
+            "none for %.1f s on end; the machine stood still: keep it awake "
+            "and unpaused, and run again",
+            grid.hole_s);
+    }
     return summary_add_premise(
-        summary, "the samples", is_held, "%zu of %.0f places on the grid%s",
-        taken, asked,
-        is_held ? ""
+        summary, "the samples", is_full, "%zu of %.0f places on the grid%s",
+        grid.taken, asked,
+        is_full ? ""
                 : "; the machine was too busy or asleep: sample less often "
                   "(run.sample_ms) or run on a quieter machine");
+}
+
+static int check_ebbs(const struct run_facts *facts, struct summary *summary)
+{
+    int64_t settled = facts->ebbs - facts->unsettled;
+    bool is_enough = settled >= JUDGE_EBBS_MIN;
+    bool is_still = (double)settled >= settled_share_min * (double)facts->ebbs;
+    return summary_add_premise(
+        summary, "the ebbs", is_enough && is_still,
+        "%" PRId64 " read, %" PRId64 " of them at rest%s", facts->ebbs, settled,
+        !is_still ? "; the others did not settle in time: give them more "
+                    "(churn.ebb.settle_max_s)"
+        : !is_enough
+            ? "; that is too little run for a verdict: let it run longer "
+              "(run.duration_s), or make waves shorter (churn.wave_events)"
+            : "");
+}
+
+static int check_length(const struct run_facts *facts, struct summary *summary)
+{
+    double step_s = (double)facts->scenario->sample_ms *
+                    (double)facts->scenario->detail_every / 1e3;
+    double least_s = step_s * JUDGE_POINTS_MIN;
+    double churn_s = run_facts_churn_s(facts);
+    if (churn_s >= least_s) {
+        return 0;
+    }
+    return summary_add_premise(
+        summary, "the length", false,
+        "%.1f s of churn are too little run for a verdict: let it run for "
+        "%.0f s or more (run.duration_s), or sample more often",
+        churn_s, ceil(least_s));
+}
+
+static int check_machine(const struct run_facts *facts, struct summary *summary)
+{
+    double slept_s = (double)facts->slept_ns / 1e9;
+    double jump_s = (double)facts->wall_jump_ns / 1e9;
+    if (slept_s > slept_max_s) {
+        return summary_add_premise(
+            summary, "the machine", false,
+            "was suspended for %.1f s while churn went on; keep it awake "
+            "(systemd-inhibit) and run again",
+            slept_s);
+    }
+    if (fabs(jump_s) > wall_jump_max_s) {
+        return summary_add_premise(
+            summary, "the machine", false,
+            "its wall clock was set by %+.1f s while churn went on, and the "
+            "targets may keep time by it; stop what sets it and run again",
+            jump_s);
+    }
+    return 0;
 }
 
 static int check_observers(struct store *store, const struct run_facts *facts,
@@ -237,6 +329,14 @@ int premises_check(struct store *store, const struct run_facts *facts,
     }
     if (result == 0) {
         result = check_grid(store, facts, summary);
+    }
+    if (result == 0) {
+        result = scenario_has_ebbs(facts->scenario)
+                     ? check_ebbs(facts, summary)
+                     : check_length(facts, summary);
+    }
+    if (result == 0) {
+        result = check_machine(facts, summary);
     }
     if (result == 0) {
         result = check_observers(store, facts, slots, count, summary);

@@ -44,6 +44,8 @@ struct run {
     int64_t start_ns;
     int64_t churn_begin_ns; /* -1: it did not */
     int64_t churn_end_ns;
+    int64_t slept_begin_ns; /* likewise */
+    int64_t wall_begin_ns;
     int64_t cpu_begin_ns; /* of ourselves, when churn began */
     int64_t cpu_churn_ns;
     char folder[HOST_PATH_MAX];
@@ -195,10 +197,16 @@ static void on_phase(void *context, enum supervisor_phase phase, int64_t now_ns)
     if (phase == SUPERVISOR_CHURNING) {
         run->churn_begin_ns = now_ns;
         run->cpu_begin_ns = host_own_cpu_ns();
+        run->slept_begin_ns = host_slept_ns();
+        run->wall_begin_ns = host_wall_offset_ns();
         note(run, "churn.begin_ns", "%" PRId64, now_ns);
     } else if (phase == SUPERVISOR_STOPPING && run->churn_begin_ns >= 0) {
         run->churn_end_ns = now_ns;
         run->cpu_churn_ns = host_own_cpu_ns() - run->cpu_begin_ns;
+        note(run, "host.slept_ns", "%" PRId64,
+             host_slept_ns() - run->slept_begin_ns);
+        note(run, "host.wall_jump_ns", "%" PRId64,
+             host_wall_offset_ns() - run->wall_begin_ns);
     }
     show_progress(run);
     if (phase == SUPERVISOR_STOPPING) {

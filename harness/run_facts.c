@@ -156,6 +156,8 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
     facts.due =
         (double)number(store, "churn.due",
                        (int64_t)(facts.scenario->rate_per_s * facts.waves_s));
+    facts.slept_ns = number(store, "host.slept_ns", 0);
+    facts.wall_jump_ns = number(store, "host.wall_jump_ns", 0);
     int64_t cpu_ns = number(store, "supervisor.cpu_churn_ns", -1);
     double churn_s = run_facts_churn_s(&facts);
     facts.own_cpu_share =

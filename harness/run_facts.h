@@ -33,8 +33,10 @@ struct run_facts {
     int64_t events, respawns;
     double waves_s; /* of churn, ebbs left out */
     int64_t ebbs, unsettled;
-    char early[512]; /* why it ended before its time; "": it did not */
-    double due;      /* kills that the schedule asked for while churn went on */
+    int64_t slept_ns;     /* of the machine, while churn went on */
+    int64_t wall_jump_ns; /* by so much the wall clock was set meanwhile */
+    char early[512];      /* why it ended before its time; "": it did not */
+    double due; /* kills that the schedule asked for while churn went on */
     double own_cpu_share; /* of one core while churn went on; NaN: not known */
 };
 
