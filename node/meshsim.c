@@ -38,13 +38,13 @@ static const struct {
     {"nodes", offsetof(struct meshsim_config, nodes), 20, 100000, 10000,
      "how many"},
     {"cycles", offsetof(struct meshsim_config, cycles), 1, 10000, 50,
-     "shuffles of each node before anything is measured"},
+     "shuffles before anything is measured"},
     {"cycle-ms", offsetof(struct meshsim_config, cycle_ms), 1000, 3600000,
      60000, "between two shuffles of a node"},
     {"hop-ms", offsetof(struct meshsim_config, hop_ms), 1, 1000, 1,
      "latency of every link"},
     {"notice-ms", offsetof(struct meshsim_config, notice_ms), 1, 60000, 100,
-     "a lost connection is noticed so late at most"},
+     "a lost connection is noticed so late"},
     {"messages", offsetof(struct meshsim_config, messages), 1, 10000, 1000,
      "flooded right after each failure"},
     {"gap-ms", offsetof(struct meshsim_config, gap_ms), 1, 60000, 10,
@@ -54,9 +54,9 @@ static const struct {
     {"tree-gap-ms", offsetof(struct meshsim_config, tree_gap_ms), 1, 60000, 500,
      "between two of them"},
     {"healing-cycles", offsetof(struct meshsim_config, healing_cycles), 1,
-     MESHSIM_HEALING_MAX, 20, "after which healing is given up"},
+     MESHSIM_HEALING_MAX, 20, "healing is given up after so many"},
     {"path-sources", offsetof(struct meshsim_config, path_sources), 1, 100000,
-     1000, "nodes from which shortest paths are measured"},
+     1000, "nodes whose shortest paths are measured"},
 };
 enum { NUMBERS_COUNT = sizeof numbers / sizeof numbers[0] };
 
@@ -95,31 +95,31 @@ static void print_help(void)
         "papers' experiments,\nand prints the figures beside the published "
         "ones. A run is a function of its\noptions: the same seed gives the "
         "same table.\n\n"
-        "  --experiment NAME[,...]   only these (default: all)\n");
+        "  --experiment NAME[,...] only these (default: all)\n");
     for (size_t i = 0; i < EXPERIMENTS_COUNT; i++)
         (void)printf("    %-9s %s\n", experiments[i].name,
                      experiments[i].prose);
     (void)printf(
-        "  --seed N                  of every random choice (default 1)\n"
-        "  --plot FOLDER             draw the tables there: meshsim.svg, "
-        "meshsim.png\n                            and the data files they are "
+        "  --seed N                of every random choice (default 1)\n"
+        "  --plot FOLDER           draw the tables there: meshsim.svg, "
+        "meshsim.png\n                          and the data files they are "
         "drawn from\n"
-        "  --set NAME=VALUE          a protocol parameter; see "
+        "  --set NAME=VALUE        a protocol parameter; see "
         "--list-params\n");
     for (size_t i = 0; i < NUMBERS_COUNT; i++)
         (void)printf("  --%s N%*s%s (default %lld)\n", numbers[i].name,
-                     22 - (int)strlen(numbers[i].name), "", numbers[i].prose,
+                     20 - (int)strlen(numbers[i].name), "", numbers[i].prose,
                      (long long)numbers[i].fallback);
     (void)printf(
-        "  --quiet                   no progress on stderr\n"
-        "  --list-params             print the protocol parameters and exit\n"
-        "  --help                    print this and exit\n\n"
+        "  --quiet                 no progress on stderr\n"
+        "  --list-params           print the protocol parameters and exit\n"
+        "  --help                  print this and exit\n\n"
         "A crash is noticed in one of two ways, and both are measured: by "
         "everybody who\nholds a connection to the dead node, within "
         "--notice-ms (a reset or a\nkeep-alive); or only by who next sends "
         "over it. Ours and not the papers' is a\nwalk through a first contact "
         "now and then; it is off here, and on again with\n"
-        "  --set hyparview.refresh_min_ns=2000000000 "
+        "  --set hyparview.refresh_min_ns=2000000000 \\\n  "
         "--set hyparview.refresh_max_ns=300000000000\n\n"
         "A first look, in seconds:      meshsim --nodes 500\n"
         "The failure experiment alone:  meshsim --experiment failures\n\n"

@@ -69,10 +69,10 @@ static void report_overlay(const struct meshsim_config *config,
         "  Paths are those from %u nodes to all others. As in the paper all "
         "nodes join\n  through the same one, without a pause. A random graph "
         "of this size and degree\n  would have a clustering of %.6f. Over "
-        "links that are all equally fast a flood\n  takes the shortest paths "
-        "there are; where latencies differ, as in the second figure, the "
-        "last\n  delivery has crossed more links. At 10,000 nodes the "
-        "paper's lies between.\n\n",
+        "links that are all equally fast\n  a flood takes the shortest paths; "
+        "where latencies differ (the second figure),\n  the last delivery "
+        "has crossed more links. The paper's lies between, at 10,000 nodes."
+        "\n\n",
         graph->sources_count, (graph->degree_mean - 1) / nodes);
 }
 
