@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
     {"run", cmd_run, "run a scenario, judge it, report"},
     {"check", cmd_check, "judge a recorded run, or a CSV file, again"},
+    {"report", cmd_report, "say what a heap holds, or how two differ"},
     {"selftest", cmd_selftest, "measure how often the judge is wrong"},
 };
 
@@ -59,8 +60,8 @@ int main(int argc, char **argv)
         }
     }
     (void)fprintf(stderr,
-                  "plateau: no command '%s'; there are: run, check, selftest, "
-                  "reference. "
+                  "plateau: no command '%s'; there are: run, check, report, "
+                  "selftest, reference. "
                   "Try 'plateau --help'.\n",
                   word);
     return EXIT_USAGE;

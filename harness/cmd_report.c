@@ -1,0 +1,301 @@
+#include "command.h"
+
+#include "exit_code.h"
+#include "heap/buckets.h"
+#include "heap/compare.h"
+#include "heap/export.h"
+#include "heap/profile_file.h"
+#include "heap/report.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct options {
+    const char *buckets;
+    const char *folded;
+    const char *pprof;
+    const char *markdown;
+    size_t sites_shown;
+};
+
+/* Everything that one report is made of. */
+struct work {
+    struct options options;
+    const char *paths[2]; /* before (NULL: none), after */
+    char rules_path[HOST_PATH_MAX + 64];
+    struct words words;
+    struct profile profiles[2];
+    struct buckets *rules;
+    struct compare compare;
+    struct symbols_notes notes;
+    struct report report;
+};
+
+static void print_help(void)
+{
+    (void)printf(
+        "Usage: plateau report [OPTION...] BEFORE AFTER\n"
+        "       plateau report [OPTION...] ONE\n\n"
+        "Says what a heap holds, by bucket and by call site, or how two "
+        "differ. A profile\n"
+        "is a jemalloc heap dump (prof.dump) or DHAT's JSON (valgrind "
+        "--tool=dhat, Rust's\n"
+        "dhat). Function names come from the files that were profiled.\n\n"
+        "  --buckets FILE   rules that turn call sites into your words; the\n"
+        "                   default is reports/buckets/PROGRAM.yaml, or "
+        "general.yaml\n"
+        "  --sites N        call sites shown each way (default %d)\n"
+        "  --markdown FILE  write the report as Markdown\n"
+        "  --folded FILE    write folded stacks, for flamegraph.pl and its "
+        "readers\n"
+        "  --pprof FILE     write a gzipped pprof profile\n"
+        "  --help           print this\n\n"
+        "Exit status: 0 reported, 64 bad usage or rules, 65 unreadable "
+        "profile,\n70 our own fault, 74 input/output.\n",
+        REPORT_SITES_DEFAULT);
+}
+
+/* reports/buckets/|name|.yaml, if it is there. */
+static bool find_rules(struct work *work, const char *name)
+{
+    char reports[HOST_PATH_MAX];
+    if (command_reports(reports) != 0) {
+        return false;
+    }
+    (void)snprintf(work->rules_path, sizeof work->rules_path,
+                   "%.4000s/buckets/%.60s.yaml", reports, name);
+    return access(work->rules_path, R_OK) == 0;
+}
+
+/* The rules of the program that was profiled: one of the mapped files is
+ * called like rules that are there. */
+static int choose_rules(struct work *work, struct err *err)
+{
+    const struct profile *after = &work->profiles[1];
+    if (work->options.buckets != NULL) {
+        (void)snprintf(work->rules_path, sizeof work->rules_path, "%.4100s",
+                       work->options.buckets);
+        return buckets_load(work->rules_path, &work->rules, err);
+    }
+    bool is_found = false;
+    for (size_t i = 0; i < after->modules_count && !is_found; i++) {
+        const char *path = words_text(&work->words, after->modules[i].path);
+        const char *slash = strrchr(path, '/');
+        const char *name = slash != NULL ? slash + 1 : path;
+        is_found = name[0] != '\0' && find_rules(work, name);
+    }
+    if (!is_found && !find_rules(work, "general")) {
+        err_set(err, NULL, 0, 0,
+                "reports/buckets/general.yaml is not beside this program; "
+                "name a rules file with --buckets");
+        return -ENOENT;
+    }
+    return buckets_load(work->rules_path, &work->rules, err);
+}
+
+static int write_markdown(const struct work *work, struct err *err)
+{
+    const char *path = work->options.markdown;
+    FILE *file = fopen(path, "we");
+    int r = file != NULL ? 0 : -errno;
+    if (file != NULL) {
+        report_print_markdown(&work->report, file);
+        int is_bad = ferror(file);
+        if (fclose(file) != 0 || is_bad) {
+            r = -EIO;
+        }
+    }
+    if (r < 0) {
+        err_set(err, path, 0, 0, "cannot be written: %s", strerror(-r));
+    }
+    return r;
+}
+
+static void describe(struct work *work)
+{
+    work->report = (struct report){
+        .compare = &work->compare,
+        .notes = &work->notes,
+        .rules = work->rules_path,
+        .sites_shown = work->options.sites_shown,
+    };
+    for (int side = 0; side < 2; side++) {
+        work->report.sides[side] = (struct report_side){
+            .name = work->paths[side],
+            .kind = work->profiles[side].kind,
+            .sample_bytes = work->profiles[side].sample_bytes,
+            .sites_count = work->profiles[side].sites_count,
+            .allocated_bytes = NAN,
+        };
+    }
+}
+
+/* The exit code for what went wrong with a profile. */
+static int profile_exit_code(int error)
+{
+    return error == -EINVAL || error == -ENOENT || error == -EISDIR ||
+                   error == -EFBIG || error == -E2BIG
+               ? EXIT_DATA
+               : command_exit_code(error);
+}
+
+static int load_profiles(struct work *work, struct err *err)
+{
+    for (int side = 0; side < 2; side++) {
+        if (work->paths[side] == NULL) {
+            continue;
+        }
+        int r = profile_load(work->paths[side], &work->profiles[side],
+                             &work->notes, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int write_files(const struct work *work, struct err *err)
+{
+    const struct options *options = &work->options;
+    int r = 0;
+    if (options->markdown != NULL) {
+        r = write_markdown(work, err);
+    }
+    if (r == 0 && options->folded != NULL) {
+        r = export_folded(&work->compare, options->folded, err);
+    }
+    if (r == 0 && options->pprof != NULL) {
+        r = export_pprof(&work->compare, options->pprof, err);
+    }
+    return r == -EINVAL ? -EIO : r;
+}
+
+static int report(struct work *work)
+{
+    struct err err = {0};
+    int code = 0;
+    int r = load_profiles(work, &err);
+    if (r < 0) {
+        code = profile_exit_code(r);
+        goto out;
+    }
+    r = choose_rules(work, &err);
+    if (r == 0) {
+        r = compare_profiles(work->paths[0] != NULL ? &work->profiles[0] : NULL,
+                             &work->profiles[1], work->rules, &work->compare);
+        if (r < 0) {
+            err_set(&err, NULL, 0, 0, "out of memory");
+        }
+    }
+    if (r == 0) {
+        describe(work);
+        report_print(&work->report, terminal_style_for(stdout), stdout);
+        r = write_files(work, &err);
+    }
+    code = r < 0 ? command_exit_code(r) : 0;
+out:
+    if (r < 0) {
+        command_complain(&err);
+    }
+    return code;
+}
+
+static int run(struct work *work)
+{
+    int code = EXIT_SOFTWARE;
+    if (words_init(&work->words) == 0) {
+        profile_init(&work->profiles[0], &work->words);
+        profile_init(&work->profiles[1], &work->words);
+        code = report(work);
+        compare_deinit(&work->compare);
+        profile_deinit(&work->profiles[0]);
+        profile_deinit(&work->profiles[1]);
+        buckets_free(work->rules);
+        words_deinit(&work->words);
+    }
+    return code;
+}
+
+static int complain_usage(const char *what)
+{
+    (void)fprintf(stderr, "plateau report: %s. Try 'plateau report --help'.\n",
+                  what);
+    return EXIT_USAGE;
+}
+
+/* 0, or an exit code and *ret_is_done. */
+static int read_options(int argc, char **argv, struct options *options,
+                        bool *ret_is_done)
+{
+    static const struct option known[] = {
+        {"buckets", required_argument, NULL, 'b'},
+        {"sites", required_argument, NULL, 's'},
+        {"markdown", required_argument, NULL, 'm'},
+        {"folded", required_argument, NULL, 'f'},
+        {"pprof", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int key;
+    char *end = NULL;
+    *options = (struct options){.sites_shown = REPORT_SITES_DEFAULT};
+    *ret_is_done = true;
+    while ((key = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+        switch (key) {
+        case 'b':
+            options->buckets = optarg;
+            break;
+        case 'm':
+            options->markdown = optarg;
+            break;
+        case 'f':
+            options->folded = optarg;
+            break;
+        case 'p':
+            options->pprof = optarg;
+            break;
+        case 's':
+            options->sites_shown = strtoul(optarg, &end, 10);
+            if (optarg[0] < '0' || optarg[0] > '9' || *end != '\0' ||
+                options->sites_shown > REPORT_SITES_MAX) {
+                return complain_usage("--sites takes a number from 0 to 1000");
+            }
+            break;
+        case 'h':
+            print_help();
+            return 0;
+        default:
+            return complain_usage("bad option");
+        }
+    }
+    *ret_is_done = false;
+    return 0;
+}
+
+int cmd_report(int argc, char **argv)
+{
+    bool is_done = false;
+    struct work *work = calloc(1, sizeof *work);
+    if (work == NULL) {
+        return EXIT_SOFTWARE;
+    }
+    int code = read_options(argc, argv, &work->options, &is_done);
+    if (!is_done && optind + 1 == argc) {
+        work->paths[1] = argv[optind];
+        code = run(work);
+    } else if (!is_done && optind + 2 == argc) {
+        work->paths[0] = argv[optind];
+        work->paths[1] = argv[optind + 1];
+        code = run(work);
+    } else if (!is_done) {
+        code = complain_usage("name one profile, or two: BEFORE AFTER");
+    }
+    free(work);
+    return code;
+}

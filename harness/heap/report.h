@@ -1,0 +1,65 @@
+/* report.h - a heap report: what is held, by bucket and by call site.
+ *
+ * The same facts as text for a terminal, as Markdown, and as a page (page.h).
+ * Everything is borrowed.
+ */
+#ifndef PLATEAU_HEAP_REPORT_H
+#define PLATEAU_HEAP_REPORT_H
+
+#include "err.h"
+#include "heap/compare.h"
+#include "heap/symbols.h"
+#include "report/terminal.h"
+
+#include <stdio.h>
+
+enum {
+    REPORT_SITES_DEFAULT = 8,
+    REPORT_SITES_MAX = 1000,
+    REPORT_STACK_SHOWN = 6, /* frames of a site */
+};
+
+/* One side: before, or after (also that of a single profile). */
+struct report_side {
+    const char *name; /* the file, or the run and its moment */
+    enum profile_kind kind;
+    uint64_t sample_bytes;
+    size_t sites_count;
+    double allocated_bytes; /* by the allocator's own count; NaN: not known */
+};
+
+struct report {
+    const struct compare *compare;
+    struct report_side sides[2];
+    const struct symbols_notes *notes;
+    const char *rules; /* the rules file */
+    size_t sites_shown;
+};
+
+void report_print(const struct report *report, enum terminal_style style,
+                  FILE *stream);
+void report_print_markdown(const struct report *report, FILE *stream);
+
+/* Half of the interval in which 95 of 100 such profiles put |bytes|, for the
+ * share that sampling has in it. */
+double report_error_bytes(const struct compare_amount *amount);
+
+/* "-81 %", "new", "gone", "" for no change at all. Returns |text|. */
+char *report_percent(const struct compare_amount amounts[2], char *text,
+                     size_t size);
+
+/* "telemetry.c:120", with the folder that holds the file; "" when it is not
+ * known. Returns |text|. */
+char *report_place(const struct compare *compare,
+                   const struct compare_line *line, char *text, size_t size);
+
+/* "a jemalloc heap dump, a sample each 64 KiB". Returns |text|. */
+char *report_describe(const struct report_side *side, char *text, size_t size);
+
+/* What |step| of the order of sites is shown: those that grew, or those that
+ * shrank (is_growth false), most first. NULL when there are no more that are
+ * worth a line. Of one profile all have grown. */
+const struct compare_site *report_site(const struct report *report,
+                                       bool is_growth, size_t step);
+
+#endif
