@@ -9,19 +9,15 @@
  */
 #include "report/plot.h"
 
+#include "report/gnuplot.h"
+
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -29,10 +25,7 @@ enum {
     VARIABLES_SIZE = 16384,
     EVENTS_POINTS_MAX = 800,
     SHOWN_MAX = PLOT_PANELS_MAX * PLOT_OBSERVERS_MAX,
-    COMPLAINT_SIZE = 200,
 };
-
-extern char **environ;
 
 /* What of the series is drawn, panel after panel. */
 struct selection {
@@ -265,28 +258,14 @@ static int write_data(const struct drawing *drawing)
 /* --- what gnuplot is told --------------------------------------------------
  */
 
-/* Appends "name='text'; ", quoted as gnuplot has it: a quote is doubled, and
- * nothing else means anything inside. */
 static void tell(char *variables, const char *name, const char *text)
 {
-    size_t used = strlen(variables);
-    size_t room = VARIABLES_SIZE - 8;
-    used +=
-        (size_t)snprintf(variables + used, VARIABLES_SIZE - used, "%s='", name);
-    for (; *text != '\0' && used < room; text++) {
-        if (*text == '\'') {
-            variables[used++] = '\'';
-        }
-        variables[used++] = *text == '\n' ? ' ' : *text;
-    }
-    (void)snprintf(variables + used, VARIABLES_SIZE - used, "'; ");
+    gnuplot_tell(variables, VARIABLES_SIZE, name, text);
 }
 
 static void tell_number(char *variables, const char *name, size_t value)
 {
-    size_t used = strlen(variables);
-    (void)snprintf(variables + used, VARIABLES_SIZE - used, "%s=%zu; ", name,
-                   value);
+    gnuplot_tell_number(variables, VARIABLES_SIZE, name, (double)value);
 }
 
 static void tell_panel(const struct drawing *drawing, size_t p, char *variables)
@@ -342,79 +321,6 @@ static void tell_all(const struct drawing *drawing, char *variables)
 
 /* --- running gnuplot ------------------------------------------------------ */
 
-/* Waits for |pid|, and kills it when it takes too long. 0 and *ret_status;
- * -ETIME; -ECHILD when somebody else took the status. */
-static int wait_for(pid_t pid, int *ret_status)
-{
-    /* A kernel without pidfd_open (before 5.3) waits without a limit. */
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    int r = 0;
-    if (pidfd >= 0) {
-        struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-        int n = poll(&ended, 1, PLOT_SECONDS_MAX * 1000);
-        if (n == 0) {
-            r = -ETIME;
-            (void)kill(pid, SIGKILL);
-        }
-        (void)close(pidfd);
-    }
-    pid_t got = 0;
-    do {
-        got = waitpid(pid, ret_status, 0);
-    } while (got < 0 && errno == EINTR);
-    return r == 0 && got < 0 ? -errno : r;
-}
-
-/* The first line in which gnuplot says what it did not like. */
-static void read_complaint(const struct drawing *drawing,
-                           char complaint[COMPLAINT_SIZE])
-{
-    char path[PATH_SIZE + 64];
-    char line[COMPLAINT_SIZE];
-    complaint[0] = '\0';
-    (void)snprintf(path, sizeof path, "%s/complaints", drawing->folder);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return;
-    }
-    while (fgets(line, sizeof line, file) != NULL) {
-        size_t blank = strspn(line, " \t\n^");
-        line[strcspn(line, "\n")] = '\0';
-        if (line[blank] != '\0' && strchr(line, ':') != NULL) {
-            (void)snprintf(complaint, COMPLAINT_SIZE, ": %s", line + blank);
-            break;
-        }
-    }
-    (void)fclose(file);
-}
-
-static int spawn_gnuplot(const struct drawing *drawing, const char *script,
-                         char *variables, pid_t *ret_pid)
-{
-    char complaints[PATH_SIZE + 64];
-    posix_spawn_file_actions_t actions;
-    (void)snprintf(complaints, sizeof complaints, "%s/complaints",
-                   drawing->folder);
-    int r = posix_spawn_file_actions_init(&actions);
-    if (r != 0) {
-        return -r;
-    }
-    char *argv[] = {"gnuplot", "-d", "-e", variables, (char *)script, NULL};
-    r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (r == 0) {
-        r = posix_spawn_file_actions_addopen(
-            &actions, 2, complaints, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    }
-    if (r == 0) {
-        r = posix_spawn_file_actions_adddup2(&actions, 2, 1);
-    }
-    if (r == 0) {
-        r = posix_spawnp(ret_pid, argv[0], &actions, NULL, argv, environ);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return -r;
-}
-
 static int require_picture(const struct drawing *drawing, const char *name)
 {
     char path[PATH_SIZE + 64];
@@ -440,32 +346,15 @@ static void remove_pictures(const struct drawing *drawing)
 
 static int run_gnuplot(const struct drawing *drawing, const char *script)
 {
-    char complaint[COMPLAINT_SIZE];
+    char complaints[PATH_SIZE + 64];
     char variables[VARIABLES_SIZE];
-    pid_t pid = 0;
-    int status = 0;
     tell_all(drawing, variables);
-    int r = spawn_gnuplot(drawing, script, variables, &pid);
-    if (r < 0) {
-        err_set(drawing->err, NULL, 0, 0,
-                r == -ENOENT ? "gnuplot is not installed, so nothing was "
-                               "drawn; the package is called gnuplot-nox"
-                             : "gnuplot cannot be started: %s",
-                strerror(-r));
-        return r;
+    (void)snprintf(complaints, sizeof complaints, "%s/complaints",
+                   drawing->folder);
+    int r = gnuplot_run(script, variables, complaints, drawing->err);
+    if (r == 0) {
+        r = require_picture(drawing, "troughs.svg");
     }
-    r = wait_for(pid, &status);
-    if (r == -ETIME) {
-        err_set(drawing->err, script, 0, 0,
-                "gnuplot took more than %d s and was killed", PLOT_SECONDS_MAX);
-        return r;
-    }
-    if (r == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
-        read_complaint(drawing, complaint);
-        err_set(drawing->err, script, 0, 0, "gnuplot failed%s", complaint);
-        return -EIO;
-    }
-    r = require_picture(drawing, "troughs.svg");
     return r == 0 ? require_picture(drawing, "troughs.png") : r;
 }
 

@@ -21,7 +21,6 @@ enum {
     PLOT_PANELS_MAX = 4,
     PLOT_OBSERVERS_MAX = 6, /* in a panel: climbing ones first */
     PLOT_POINTS_MAX = 2000, /* of a series, after decimation */
-    PLOT_SECONDS_MAX = 60,  /* gnuplot is killed then */
 };
 
 /* One series of one observer. Everything is borrowed. */
