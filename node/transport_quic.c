@@ -210,6 +210,9 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         if (count == 0) {
             break;
         }
+        /* Not only before the loop sleeps: peers can work on the answers to
+         * this batch while we read the next. */
+        quic_conn_flush(transport);
     }
 }
 
