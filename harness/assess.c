@@ -597,18 +597,42 @@ void assess_deinit(struct assessment *assessment)
     assessment->series_count = 0;
 }
 
+/* The troughs as they are drawn: those of ebbs each by itself, others as the
+ * judge took them. The caller frees it; NULL: no memory. */
+static struct judge_trough *drawn_troughs(const struct assessed *series,
+                                          size_t *ret_count)
+{
+    bool are_ebbs = series->rule.are_troughs;
+    size_t count =
+        are_ebbs ? series->points_count : series->verdict.troughs_count;
+    struct judge_trough *troughs = calloc(count ? count : 1, sizeof *troughs);
+    for (size_t i = 0; troughs != NULL && i < count; i++) {
+        troughs[i] = are_ebbs ? (struct judge_trough){
+                                    .t_s = series->points[i].t_s,
+                                    .events = series->points[i].events,
+                                    .value = series->points[i].value,
+                                }
+                              : series->verdict.troughs[i];
+    }
+    *ret_count = troughs != NULL ? count : 0;
+    return troughs;
+}
+
 void assess_plot(struct assessment *assessment, const char *reports_folder,
                  const char *folder)
 {
     struct plot_series plots[ASSESS_SERIES_MAX];
     struct summary *summary = &assessment->summary;
+    struct judge_trough *troughs[ASSESS_SERIES_MAX];
     struct err err = {0};
     size_t count = 0;
     for (size_t i = 0; i < assessment->series_count; i++) {
         const struct assessed *series = &assessment->series[i];
         bool has_samples = series->samples != NULL;
+        size_t troughs_count = 0;
         if (is_drawn(series) && series->points_count > 0) {
-            plots[count++] = (struct plot_series){
+            troughs[count] = drawn_troughs(series, &troughs_count);
+            plots[count] = (struct plot_series){
                 .observer = series->observer,
                 .metric = series->metric,
                 .label = series->label,
@@ -617,9 +641,10 @@ void assess_plot(struct assessment *assessment, const char *reports_folder,
                 .points = has_samples ? series->samples : series->points,
                 .points_count =
                     has_samples ? series->samples_count : series->points_count,
-                .troughs = series->verdict.troughs,
-                .troughs_count = series->verdict.troughs_count,
+                .troughs = troughs[count],
+                .troughs_count = troughs_count,
             };
+            count++;
         }
     }
     if (plot_troughs(summary, plots, count, reports_folder, folder, &err) ==
@@ -629,5 +654,8 @@ void assess_plot(struct assessment *assessment, const char *reports_folder,
     } else {
         (void)snprintf(summary->plot_problem, sizeof summary->plot_problem,
                        "%.319s", err.sentence);
+    }
+    for (size_t i = 0; i < count; i++) {
+        free(troughs[i]);
     }
 }
