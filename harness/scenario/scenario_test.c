@@ -103,6 +103,13 @@ static void defaults_fill_what_is_left_out(void **state)
     assert_int_equal(scenario->detail_every, 2);
     assert_true(scenario->rate_per_s == 10.0);
     assert_int_equal(scenario->interval, INTERVAL_POISSON);
+    assert_false(scenario_has_ebbs(scenario));
+    assert_int_equal(scenario->waves, 0);
+    assert_true(scenario->settle_min_s == 0.2);
+    assert_true(scenario->settle_max_s == 3.0);
+    assert_int_equal(scenario->stop_early, STOP_NEVER);
+    assert_int_equal(scenario->expected, EXPECT_NOTHING);
+    assert_int_equal(scenario->expected_names_count, 0);
     assert_int_equal(scenario->roles_count, 2);
     assert_int_equal(scenario->health_count, 0);
     const struct scenario_role *role = &scenario->roles[1];
@@ -273,6 +280,41 @@ static void values_out_of_range_name_range_and_unit(void **state)
         {"roles:\n- {name: o, kind: observer, command: []}\n", 2, 38,
          "'command' has 0 entries; it takes a list of 1 to 64 words"},
         {ROLES "name: ''\n", 4, 7, "'name' is empty; it takes text of 1 to"},
+    };
+    EXPECT(mistakes);
+}
+
+static void waves_and_ebbs_are_read(void **state)
+{
+    (void)state;
+    struct scenario *scenario =
+        load("run: {stop_early: true}\n"
+             "churn: {wave_events: 100, wave_s: 2.5, waves: 60,\n"
+             "        ebb: {settle_min_s: 0, settle_max_s: 0.5}}\n"
+             "expect: {verdict: CLIMB, names: [loops, peers]}\n" ROLES);
+    assert_true(scenario_has_ebbs(scenario));
+    assert_int_equal(scenario->wave_events, 100);
+    assert_true(scenario->wave_s == 2.5);
+    assert_int_equal(scenario->waves, 60);
+    assert_true(scenario->settle_min_s == 0);
+    assert_true(scenario->settle_max_s == 0.5);
+    assert_int_equal(scenario->stop_early, STOP_ON_CLIMB);
+    assert_int_equal(scenario->expected, EXPECT_CLIMB);
+    assert_int_equal(scenario->expected_names_count, 2);
+    assert_string_equal(scenario->expected_names[1], "peers");
+    scenario_free(scenario);
+}
+
+static void waves_that_make_no_sense_are_refused(void **state)
+{
+    (void)state;
+    const struct mistake mistakes[] = {
+        {"churn: {ebb: {settle_min_s: 4}}\n" ROLES, 1, 14,
+         "'settle_max_s' 3 is below 'settle_min_s' 4"},
+        {"churn: {rate_per_s: 0, wave_events: 5}\n" ROLES, 1, 37,
+         "give 'wave_s'"},
+        {"churn: {waves: 5}\n" ROLES, 1, 16, "no waves to count"},
+        {"expect: {verdict: climb}\n" ROLES, 1, 19, "'CLIMB'"},
     };
     EXPECT(mistakes);
 }
@@ -458,6 +500,8 @@ int main(void)
         cmocka_unit_test(wrong_keys_name_the_right_ones),
         cmocka_unit_test(wrong_types_name_the_right_one),
         cmocka_unit_test(values_out_of_range_name_range_and_unit),
+        cmocka_unit_test(waves_and_ebbs_are_read),
+        cmocka_unit_test(waves_that_make_no_sense_are_refused),
         cmocka_unit_test(roles_that_make_no_sense_are_refused),
         cmocka_unit_test(wrong_placeholders_name_the_right_ones),
         cmocka_unit_test(what_is_not_yaml_is_pointed_at),
