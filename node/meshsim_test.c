@@ -2,6 +2,7 @@
  * every run of the tests. */
 #include "branch.h"
 #include "meshsim.h"
+#include "sim_flood.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -71,6 +72,54 @@ static void overlay_is_one_symmetric_random_graph(void **state)
     assert_true(results.overlay.flood_hops >= graph->path_mean);
     assert_true(results.overlay.flood_hops <= graph->path_max + 1);
     assert_true(results.overlay.uneven_hops > results.overlay.flood_hops);
+}
+
+/* A triangle and a pair that know nothing of each other, where every figure
+ * can be told by hand. */
+static void figures_of_a_graph_drawn_by_hand_are_right(void **state)
+{
+    static struct sim sim;
+    static struct sim_floods floods;
+    struct sim_graph_figures graph;
+    struct sim_record record = {0};
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, SEED);
+    sim_init(&sim, 5, SEED);
+    sim_floods_init(&floods, &sim);
+    sim.latency_min_ns = sim.latency_max_ns = INT64_C(1000000);
+    sim.detection_max_ns = 0;
+    for (uint32_t i = 0; i < 5; i++) {
+        sim_spawn(&sim, i, i == 0 || i == 3 ? SIM_ALL : i < 3 ? 0 : 3);
+        sim_run(&sim, INT64_C(1000000000));
+    }
+    sim_graph_measure(&sim, 5, &rng, &graph);
+    assert_int_equal(graph.components_count, 2);
+    assert_int_equal(graph.largest_count, 3);
+    assert_int_equal(graph.in_degrees[1], 2);
+    assert_int_equal(graph.in_degrees[2], 3);
+    assert_true(graph.degree_mean > 1.599 && graph.degree_mean < 1.601);
+    assert_true(graph.clustering_mean > 0.599 && graph.clustering_mean < 0.601);
+    assert_true(graph.path_mean > 0.999 && graph.path_mean < 1.001);
+
+    sim_flood(&floods, 1, &record);
+    sim_run(&sim, INT64_C(100000000));
+    assert_int_equal(record.delivered, 3);
+    assert_int_equal(record.hops_max, 1);
+    assert_int_equal(record.payloads, 4); /* two, then one across each way */
+
+    /* Nobody notices until somebody sends. */
+    sim_crash(&sim, 2);
+    sim_graph_measure(&sim, 5, &rng, &graph);
+    assert_int_equal(graph.nodes_count, 4);
+    assert_int_equal(graph.dangling_count, 2);
+    sim_flood(&floods, 1, &record);
+    sim_run(&sim, INT64_C(100000000));
+    sim_graph_measure(&sim, 5, &rng, &graph);
+    assert_int_equal(graph.dangling_count, 0);
+    sim_floods_deinit(&floods);
+    sim_deinit(&sim);
 }
 
 static void messages_reach_the_survivors_of_mass_failures(void **state)
@@ -202,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlay_is_one_symmetric_random_graph),
+        cmocka_unit_test(figures_of_a_graph_drawn_by_hand_are_right),
         cmocka_unit_test(messages_reach_the_survivors_of_mass_failures),
         cmocka_unit_test(overlay_heals_within_two_cycles),
         cmocka_unit_test(
