@@ -283,6 +283,19 @@ static const struct panel_column *memory_of(const struct panel *panel,
     return found;
 }
 
+/* Tells the panel what the judge said. */
+static void mark_climbs(const struct assessment *assessment,
+                        struct panel *panel)
+{
+    for (size_t i = 0; i < panel->columns_count; i++) {
+        struct panel_column *column = &panel->columns[i];
+        const struct assessed *series =
+            find_metric(assessment, column->role, column->name);
+        column->has_climbed =
+            series != NULL && series->verdict.outcome == JUDGE_CLIMB;
+    }
+}
+
 static int rank_climbed(const struct panel *panel,
                         struct assessment *assessment)
 {
@@ -472,6 +485,7 @@ static int judge_panel(struct store *store, const struct run_facts *facts,
         result = judge_all(assessment);
     }
     if (result == 0) {
+        mark_climbs(assessment, &panel);
         result = rank_climbed(&panel, assessment);
     }
     panel_deinit(&panel);

@@ -15,6 +15,7 @@ static const double growth_ratio_min = 0.25; /* of its level */
  * to go with it alike: within this factor, and all that leave this or less. */
 static const double alike_open = 1e-3;
 static const double alike_open_factor = 4.;
+static const double open_max = 0.25; /* all that leave more go with it badly */
 static const double alike_factor = 1.5; /* likewise for their growth */
 
 /* A straight line through y against x. */
@@ -70,6 +71,7 @@ static bool is_climbing(const struct line *line)
 static int open_of(double with_memory)
 {
     double open = isnan(with_memory) ? 1. : 1. - with_memory;
+    open = fmin(open, open_max);
     return (int)round(log(fmax(open, alike_open) / alike_open) /
                       log(alike_open_factor));
 }
@@ -82,20 +84,24 @@ static int size_of(double growth)
 static int compare(const void *a, const void *b)
 {
     const struct climbed *left = a, *right = b;
-    int open = open_of(left->with_memory) - open_of(right->with_memory);
-    if (open != 0) {
-        return open;
-    }
+    const struct panel_column *l = left->column, *r = right->column;
+    int open = open_of(left->with_memory);
     int size = size_of(left->per_hour) - size_of(right->per_hour);
-    if (size != 0) {
-        return size;
+    int kind =
+        (l->metric->kind != METRIC_PAIR) - (r->metric->kind != METRIC_PAIR);
+    bool go_badly = open == open_of(1. - open_max);
+    const int keys[] = {
+        (int)r->has_climbed - (int)l->has_climbed,
+        open - open_of(right->with_memory),
+        go_badly ? kind : size,
+        go_badly ? size : kind,
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (keys[i] != 0) {
+            return keys[i];
+        }
     }
-    int kind = (left->column->metric->kind != METRIC_PAIR) -
-               (right->column->metric->kind != METRIC_PAIR);
-    if (kind != 0) {
-        return kind;
-    }
-    return left->column < right->column ? -1 : 1;
+    return l < r ? -1 : 1;
 }
 
 /* What it stands beside: the peers where they are counted, else the first pair

@@ -33,7 +33,8 @@ struct panel_column {
     int64_t series_id;
     double quantum;
     bool is_ourselves;
-    double *values; /* one a row */
+    bool has_climbed; /* so said the judge; false until he was asked */
+    double *values;   /* one a row */
 };
 
 struct panel {
