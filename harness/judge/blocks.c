@@ -15,9 +15,7 @@ static const double MINIMUM_GAIN = 2.0;
 static const double VALLEY_GAIN = 2.0;
 enum { VALLEYS_MIN = 6, VALLEYS_ENOUGH = 8 };
 static const double VALLEYS_LEVEL = 0.002;
-/* Of the run, at the least, from the first valley to the last; and how far
- * apart two may be, by the mean. */
-static const double VALLEYS_SPAN = 0.75;
+/* How far apart two may be, or one and an end of the run, by the mean. */
 static const double VALLEYS_GAP = 2.5;
 
 static void sift_down(double *heap, size_t count, size_t at)
@@ -203,7 +201,8 @@ static bool are_throughout(const size_t *at, size_t count, size_t points)
             return false;
         }
     }
-    return span >= VALLEYS_SPAN * (double)points;
+    return (double)at[0] <= gap_max &&
+           (double)(points - at[count - 1]) <= gap_max;
 }
 
 /* Fewer valleys than VALLEYS_ENOUGH may say that nothing rises, no more. */

@@ -21,7 +21,7 @@ static const struct {
     {"events", COLUMN_EVENTS},
 };
 
-static const char *const COLUMN_TITLE[COLUMNS] = {
+static const char *const USUAL_TITLE[COLUMNS] = {
     [COLUMN_TIME] = "t_seconds",
     [COLUMN_VALUE] = "value_bytes",
     [COLUMN_EVENTS] = "events",
@@ -31,9 +31,13 @@ struct reader {
     const char *name;
     struct err *err;
     int line;
+    char delimiter;
+    const char *wanted[COLUMNS]; /* by these names only; NULL: the usual */
+    const char *title[COLUMNS];  /* for a person */
     bool is_laid_out;
     int place[COLUMNS]; /* the cell of each column, from 0, or NOT_THERE */
     size_t capacity;
+    struct judge_point before; /* of the last row */
     struct series_csv series;
     char *cells[SERIES_CSV_COLUMNS_MAX]; /* of the line at hand */
     int cells_count;
@@ -66,15 +70,15 @@ static int split(struct reader *reader)
                     "more than %d columns", SERIES_CSV_COLUMNS_MAX);
             return -EINVAL;
         }
-        char *comma = strchr(rest, ',');
-        if (comma != NULL) {
-            *comma = '\0';
+        char *end = strchr(rest, reader->delimiter);
+        if (end != NULL) {
+            *end = '\0';
         }
         reader->cells[reader->cells_count++] = trim(rest);
-        if (comma == NULL) {
+        if (end == NULL) {
             return 0;
         }
-        rest = comma + 1;
+        rest = end + 1;
     }
 }
 
@@ -90,30 +94,46 @@ static bool parse_number(const char *cell, double *ret_number)
     return true;
 }
 
+/* Does |cell| of the first line name |column|? */
+static bool is_name_of(const struct reader *reader, const char *cell,
+                       enum column column)
+{
+    if (reader->wanted[column] != NULL) {
+        return strcmp(cell, reader->wanted[column]) == 0;
+    }
+    for (size_t i = 0; i < sizeof COLUMN_NAMES / sizeof *COLUMN_NAMES; i++) {
+        if (COLUMN_NAMES[i].column == column &&
+            strcmp(cell, COLUMN_NAMES[i].name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int read_header(struct reader *reader)
 {
     for (int cell = 0; cell < reader->cells_count; cell++) {
-        for (size_t i = 0; i < sizeof COLUMN_NAMES / sizeof *COLUMN_NAMES;
-             i++) {
-            if (strcmp(reader->cells[cell], COLUMN_NAMES[i].name) != 0) {
+        for (enum column c = COLUMN_TIME; c < COLUMNS; c++) {
+            if (!is_name_of(reader, reader->cells[cell], c)) {
                 continue;
             }
-            enum column column = COLUMN_NAMES[i].column;
-            if (reader->place[column] != NOT_THERE) {
+            if (reader->place[c] != NOT_THERE) {
                 err_set(reader->err, reader->name, reader->line, 0,
                         "two columns for %s, where there should be one",
-                        COLUMN_TITLE[column]);
+                        reader->title[c]);
                 return -EINVAL;
             }
-            reader->place[column] = cell;
+            reader->place[c] = cell;
         }
     }
-    for (enum column c = COLUMN_TIME; c <= COLUMN_VALUE; c++) {
-        if (reader->place[c] == NOT_THERE) {
+    for (enum column c = COLUMN_TIME; c < COLUMNS; c++) {
+        if (reader->place[c] == NOT_THERE &&
+            (c != COLUMN_EVENTS || reader->wanted[c] != NULL)) {
             err_set(reader->err, reader->name, reader->line, 0,
                     "no column named %s in the first line, which should read "
-                    "t_seconds,value_bytes[,events] or hold numbers",
-                    COLUMN_TITLE[c]);
+                    "t_seconds,value_bytes[,events] or hold numbers (or name "
+                    "the columns with --time, --value and --events)",
+                    reader->title[c]);
             return -EINVAL;
         }
     }
@@ -125,12 +145,16 @@ static int read_header(struct reader *reader)
 static int lay_out(struct reader *reader, bool *ret_is_header)
 {
     double number;
+    bool is_named = false;
     reader->is_laid_out = true;
     for (int c = 0; c < COLUMNS; c++) {
         reader->place[c] = NOT_THERE;
     }
-    *ret_is_header =
-        !parse_number(reader->cells[0], &number) && reader->cells[0][0] != '\0';
+    for (int c = 0; c < COLUMNS; c++) {
+        is_named |= reader->wanted[c] != NULL;
+    }
+    *ret_is_header = is_named || (!parse_number(reader->cells[0], &number) &&
+                                  reader->cells[0][0] != '\0');
     if (*ret_is_header) {
         int result = read_header(reader);
         reader->series.has_events = reader->place[COLUMN_EVENTS] != NOT_THERE;
@@ -158,7 +182,7 @@ static int read_cell(struct reader *reader, enum column column,
     if (place >= reader->cells_count) {
         err_set(reader->err, reader->name, reader->line, 0,
                 "%d columns, where %s should be in column %d",
-                reader->cells_count, COLUMN_TITLE[column], place + 1);
+                reader->cells_count, reader->title[column], place + 1);
         return -EINVAL;
     }
     const char *cell = reader->cells[place];
@@ -171,7 +195,7 @@ static int read_cell(struct reader *reader, enum column column,
         !(isfinite(number) || (column == COLUMN_VALUE && isnan(number)))) {
         err_set(reader->err, reader->name, reader->line, 0,
                 "%s is \"%.40s\", where a finite number should be",
-                COLUMN_TITLE[column], cell);
+                reader->title[column], cell);
         return -EINVAL;
     }
     *ret_number = number;
@@ -198,6 +222,31 @@ static int append(struct reader *reader, struct judge_point point)
     return 0;
 }
 
+/* Rows go forward in time, and events are counted up. */
+static int check_order(const struct reader *reader,
+                       const struct judge_point *point)
+{
+    const double before[COLUMNS] = {[COLUMN_TIME] = reader->before.t_s,
+                                    [COLUMN_EVENTS] = reader->before.events};
+    const bool is_first = reader->series.count + reader->series.gaps == 0;
+    if (!is_first && !(point->t_s > before[COLUMN_TIME])) {
+        err_set(reader->err, reader->name, reader->line, 0,
+                "%s is %.15g, where more than the %.15g of the row before "
+                "should be",
+                reader->title[COLUMN_TIME], point->t_s, before[COLUMN_TIME]);
+        return -EINVAL;
+    }
+    if (!is_first && point->events < before[COLUMN_EVENTS]) {
+        err_set(reader->err, reader->name, reader->line, 0,
+                "%s is %.15g, where at least the %.15g of the row before "
+                "should be",
+                reader->title[COLUMN_EVENTS], point->events,
+                before[COLUMN_EVENTS]);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int read_row(struct reader *reader)
 {
     struct judge_point point = {0};
@@ -217,6 +266,11 @@ static int read_row(struct reader *reader)
                 SERIES_CSV_ROWS_MAX);
         return -EINVAL;
     }
+    result = check_order(reader, &point);
+    if (result < 0) {
+        return result;
+    }
+    reader->before = point;
     if (isnan(point.value)) {
         reader->series.gaps++;
         return 0;
@@ -254,7 +308,23 @@ static int read_line(struct reader *reader)
     return result < 0 || is_header ? result : read_row(reader);
 }
 
+static void set_format(struct reader *reader,
+                       const struct series_csv_format *format)
+{
+    static const struct series_csv_format usual = {0};
+    format = format == NULL ? &usual : format;
+    reader->delimiter = format->delimiter == '\0' ? ',' : format->delimiter;
+    reader->wanted[COLUMN_TIME] = format->time;
+    reader->wanted[COLUMN_VALUE] = format->value;
+    reader->wanted[COLUMN_EVENTS] = format->events;
+    for (int c = 0; c < COLUMNS; c++) {
+        reader->title[c] =
+            reader->wanted[c] == NULL ? USUAL_TITLE[c] : reader->wanted[c];
+    }
+}
+
 int series_csv_read(FILE *stream, const char *name,
+                    const struct series_csv_format *format,
                     struct series_csv *ret_series, struct err *err)
 {
     int result = 0;
@@ -265,6 +335,7 @@ int series_csv_read(FILE *stream, const char *name,
     }
     reader->name = name;
     reader->err = err;
+    set_format(reader, format);
     errno = 0;
     while (result == 0 &&
            fgets(reader->text, sizeof reader->text, stream) != NULL) {
@@ -290,11 +361,12 @@ int series_csv_read(FILE *stream, const char *name,
     return result;
 }
 
-int series_csv_load(const char *path, struct series_csv *ret_series,
-                    struct err *err)
+int series_csv_load(const char *path, const struct series_csv_format *format,
+                    struct series_csv *ret_series, struct err *err)
 {
     if (strcmp(path, "-") == 0) {
-        return series_csv_read(stdin, "standard input", ret_series, err);
+        return series_csv_read(stdin, "standard input", format, ret_series,
+                               err);
     }
     FILE *stream = fopen(path, "re");
     if (stream == NULL) {
@@ -302,7 +374,7 @@ int series_csv_load(const char *path, struct series_csv *ret_series,
         err_set(err, path, 0, 0, "cannot open it: %s", strerror(-result));
         return result;
     }
-    int result = series_csv_read(stream, path, ret_series, err);
+    int result = series_csv_read(stream, path, format, ret_series, err);
     (void)fclose(stream);
     return result;
 }

@@ -17,7 +17,7 @@ static int read_text(const char *text, struct series_csv *series,
 {
     FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
     assert_non_null(stream);
-    int result = series_csv_read(stream, "a.csv", series, err);
+    int result = series_csv_read(stream, "a.csv", NULL, series, err);
     (void)fclose(stream);
     return result;
 }
@@ -63,6 +63,45 @@ static void finds_columns_by_name_in_any_order(void **state)
     assert_true(series.points[1].value == 2e6);
     assert_true(series.points[1].events == 4.0);
     series_csv_deinit(&series);
+}
+
+static void reads_columns_by_the_names_and_delimiter_given(void **state)
+{
+    (void)state;
+    static const char text[] = "when;rss;n;value\r\n0;10;1;x\r\n1;20;2;y\r\n";
+    struct series_csv_format format = {
+        .time = "when", .value = "rss", .delimiter = ';'};
+    struct series_csv series = {0};
+    struct err err = {0};
+    FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    assert_non_null(stream);
+    assert_int_equal(series_csv_read(stream, "a", &format, &series, &err), 0);
+    assert_int_equal(series.count, 2);
+    assert_false(series.has_events);
+    assert_true(series.points[1].value == 20.0);
+    series_csv_deinit(&series);
+    rewind(stream);
+    format.events = "kills";
+    assert_int_equal(series_csv_read(stream, "a", &format, &series, &err),
+                     -EINVAL);
+    assert_non_null(strstr(err.sentence, "no column named kills"));
+    (void)fclose(stream);
+}
+
+static void a_delimiter_may_be_a_tab(void **state)
+{
+    (void)state;
+    static const char text[] = "0\t10\t\n1\t\t3\n2\t5\t4\n";
+    struct series_csv_format format = {.delimiter = '\t'};
+    struct series_csv series = {0};
+    struct err err = {0};
+    FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    assert_non_null(stream);
+    assert_int_equal(series_csv_read(stream, "a", &format, &series, &err),
+                     -EINVAL);
+    assert_int_equal(err.line, 1);
+    assert_non_null(strstr(err.sentence, "events is \"\""));
+    (void)fclose(stream);
 }
 
 static void accepts_a_byte_order_mark_and_no_last_line_end(void **state)
@@ -121,6 +160,9 @@ static void says_where_and_what_is_wrong(void **state)
     expect_error("time,rss\n1,2\n", 1, "no column named t_seconds");
     expect_error("t_seconds,rss\n1,2\n", 1, "no column named value_bytes");
     expect_error("t_seconds,value,value_bytes\n", 1, "two columns");
+    expect_error("0,1\n2,1\n\n1,1\n", 4, "t_seconds is 1, where more than");
+    expect_error("0,1\n2,nan\n2,1\n", 3, "t_seconds is 2, where more than");
+    expect_error("0,1,5\n1,1,4\n", 2, "events is 4, where at least the 5");
     expect_error("# nothing\n", 0, "no rows");
 }
 
@@ -139,7 +181,8 @@ static void refuses_endless_lines_and_binary_files(void **state)
     struct err err = {0};
     FILE *stream = fmemopen((void *)(uintptr_t)binary, 4, "r");
     assert_non_null(stream);
-    assert_int_equal(series_csv_read(stream, "a.bin", &series, &err), -EINVAL);
+    assert_int_equal(series_csv_read(stream, "a.bin", NULL, &series, &err),
+                     -EINVAL);
     (void)fclose(stream);
 }
 
@@ -153,14 +196,14 @@ static void loads_a_file_and_names_one_that_is_missing(void **state)
 
     assert_non_null(mkdtemp(folder));
     (void)snprintf(path, sizeof path, "%s/a.csv", folder);
-    assert_int_equal(series_csv_load(path, &series, &err), -ENOENT);
+    assert_int_equal(series_csv_load(path, NULL, &series, &err), -ENOENT);
     assert_string_equal(err.file, path);
 
     FILE *out = fopen(path, "we");
     assert_non_null(out);
     (void)fputs("t_seconds,value_bytes\n0,1\n", out);
     (void)fclose(out);
-    assert_int_equal(series_csv_load(path, &series, &err), 0);
+    assert_int_equal(series_csv_load(path, NULL, &series, &err), 0);
     assert_int_equal(series.count, 1);
     series_csv_deinit(&series);
     assert_int_equal(unlink(path), 0);
@@ -172,6 +215,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_two_columns_without_names),
         cmocka_unit_test(finds_columns_by_name_in_any_order),
+        cmocka_unit_test(reads_columns_by_the_names_and_delimiter_given),
+        cmocka_unit_test(a_delimiter_may_be_a_tab),
         cmocka_unit_test(accepts_a_byte_order_mark_and_no_last_line_end),
         cmocka_unit_test(skips_and_counts_missing_values),
         cmocka_unit_test(grows_beyond_its_first_allocation),
