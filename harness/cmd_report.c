@@ -4,6 +4,7 @@
 #include "heap/buckets.h"
 #include "heap/compare.h"
 #include "heap/export.h"
+#include "heap/page.h"
 #include "heap/profile_file.h"
 #include "heap/report.h"
 
@@ -21,6 +22,7 @@ struct options {
     const char *folded;
     const char *pprof;
     const char *markdown;
+    const char *html;
     size_t sites_shown;
 };
 
@@ -51,6 +53,7 @@ static void print_help(void)
         "                   default is reports/buckets/PROGRAM.yaml, or "
         "general.yaml\n"
         "  --sites N        call sites shown each way (default %d)\n"
+        "  --html FILE      write the report as one page, with pictures\n"
         "  --markdown FILE  write the report as Markdown\n"
         "  --folded FILE    write folded stacks, for flamegraph.pl and its "
         "readers\n"
@@ -160,12 +163,46 @@ static int load_profiles(struct work *work, struct err *err)
     return 0;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+static int write_page(const struct work *work, struct err *err)
+{
+    char reports[HOST_PATH_MAX];
+    char title[300];
+    if (command_reports(reports) != 0) {
+        err_set(err, NULL, 0, 0,
+                "the folder reports/ is not beside this "
+                "program, so there is no page");
+        return -ENOENT;
+    }
+    if (work->paths[0] != NULL) {
+        (void)snprintf(title, sizeof title, "Heap: %.100s against %.100s",
+                       base_name(work->paths[1]), base_name(work->paths[0]));
+    } else {
+        (void)snprintf(title, sizeof title, "Heap: %.100s",
+                       base_name(work->paths[1]));
+    }
+    const struct page page = {
+        .report = &work->report,
+        .title = title,
+        .lead = work->rules->about != NULL ? work->rules->about : "",
+    };
+    return page_write(&page, reports, work->options.html, err);
+}
+
 static int write_files(const struct work *work, struct err *err)
 {
     const struct options *options = &work->options;
     int r = 0;
     if (options->markdown != NULL) {
         r = write_markdown(work, err);
+    }
+    if (r == 0 && options->html != NULL) {
+        r = write_page(work, err);
     }
     if (r == 0 && options->folded != NULL) {
         r = export_folded(&work->compare, options->folded, err);
@@ -236,6 +273,7 @@ static int read_options(int argc, char **argv, struct options *options,
     static const struct option known[] = {
         {"buckets", required_argument, NULL, 'b'},
         {"sites", required_argument, NULL, 's'},
+        {"html", required_argument, NULL, 'w'},
         {"markdown", required_argument, NULL, 'm'},
         {"folded", required_argument, NULL, 'f'},
         {"pprof", required_argument, NULL, 'p'},
@@ -250,6 +288,9 @@ static int read_options(int argc, char **argv, struct options *options,
         switch (key) {
         case 'b':
             options->buckets = optarg;
+            break;
+        case 'w':
+            options->html = optarg;
             break;
         case 'm':
             options->markdown = optarg;

@@ -82,9 +82,15 @@ const struct compare_site *report_site(const struct report *report,
         return NULL;
     }
     for (size_t i = 0; i < compare->sites_count; i++) {
-        double change = compare_change(compare->sites[i].amounts);
+        const struct compare_amount *amounts = compare->sites[i].amounts;
+        double change = compare_change(amounts);
+        const struct compare_amount both = {.variance = amounts[0].variance +
+                                                        amounts[1].variance};
         if (fabs(change) < 0.5) {
             break;
+        }
+        if (compare->has_before && fabs(change) < report_error_bytes(&both)) {
+            continue;
         }
         if ((change > 0) == is_growth && step-- == 0) {
             return &compare->sites[i];

@@ -57,8 +57,8 @@ char *report_place(const struct compare *compare,
 char *report_describe(const struct report_side *side, char *text, size_t size);
 
 /* What |step| of the order of sites is shown: those that grew, or those that
- * shrank (is_growth false), most first. NULL when there are no more that are
- * worth a line. Of one profile all have grown. */
+ * shrank (is_growth false), most first, by more than their sampling error. NULL
+ * when there are no more. Of one profile all have grown. */
 const struct compare_site *report_site(const struct report *report,
                                        bool is_growth, size_t step);
 
