@@ -8,6 +8,7 @@
 
 #include "assess/lookout.h"
 #include "churn/supervisor.h"
+#include "heap/dumps.h"
 #include "host.h"
 #include "plateau_version.h"
 #include "progress.h"
@@ -259,6 +260,21 @@ static void look_ahead(struct run *run)
     }
 }
 
+/* Of heap profiles only so many are kept. */
+static void thin_dumps(const struct run *run)
+{
+    struct supervisor_slot slot;
+    for (uint32_t i = 0; i < run->self_slot_id; i++) {
+        char name[SUPERVISOR_READY_LINE_MAX];
+        supervisor_slot(run->supervisor, i, &slot);
+        if (slot.is_observer) {
+            (void)snprintf(name, sizeof name, "%s-%" PRIu32, slot.role,
+                           slot.ordinal);
+            dumps_thin(run->folder, name);
+        }
+    }
+}
+
 /* The ebb is recorded before its troughs, which speak of it. */
 static void on_ebb(void *context, const struct supervisor_ebb *ebb)
 {
@@ -266,6 +282,9 @@ static void on_ebb(void *context, const struct supervisor_ebb *ebb)
     recorder_ebb(&run->recorder, ebb);
     sampler_read_trough(run->sampler, ebb->seq);
     run->settled_ebbs += ebb->is_settled;
+    if (run->options->scenario->has_heap_profiles) {
+        thin_dumps(run);
+    }
     show_progress(run);
     if (ebb->is_settled) {
         look_ahead(run);

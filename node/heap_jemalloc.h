@@ -31,6 +31,11 @@ void heap_open(struct heap *heap, struct plateau_tally *tally);
  * pages cost to return, and again when they are wanted: only when asked. */
 void heap_purge(const struct heap *heap);
 
+/* Writes a heap profile, if the harness wants one with the request that waits
+ * and the allocator was told to profile (MALLOC_CONF=prof:true): a heap dump,
+ * with the build ids of what is mapped behind it. */
+void heap_profile(const struct heap *heap, const struct plateau_tally *tally);
+
 /* Reads all figures at one epoch and publishes them. */
 void heap_publish(const struct heap *heap);
 

@@ -13,6 +13,12 @@ void heap_purge(const struct heap *heap)
     (void)heap;
 }
 
+void heap_profile(const struct heap *heap, const struct plateau_tally *tally)
+{
+    (void)heap;
+    (void)tally;
+}
+
 void heap_publish(const struct heap *heap)
 {
     (void)heap;

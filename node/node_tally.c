@@ -83,6 +83,7 @@ void node_tally_update(const struct node_tally *tally,
     uint32_t asked = plateau_tally_asked(tally->page);
     if (asked != 0) {
         heap_purge(&tally->heap);
+        heap_profile(&tally->heap, tally->page);
     }
     transport_count(sources->transport, &reading.transport);
     for (size_t i = 0; i < TABLE_COUNT; i++) {

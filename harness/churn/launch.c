@@ -154,7 +154,32 @@ static void put_setting(char **list, size_t *count, char *setting)
     list[(*count)++] = setting;
 }
 
+/* What turns jemalloc's profiler on; what the machine's own MALLOC_CONF says
+ * stays. A role's own MALLOC_CONF has the last word. */
+static int put_heap(const struct launch_values *values, char **list,
+                    size_t *count)
+{
+    const char *known = getenv("MALLOC_CONF");
+    char *conf = NULL;
+    char *place = NULL;
+    if (values->heap[0] == '\0') {
+        return 0;
+    }
+    if (asprintf(&conf, "MALLOC_CONF=%s%sprof:true,lg_prof_sample:%d",
+                 known != NULL ? known : "", known != NULL ? "," : "",
+                 10 + 31 - __builtin_clz(values->heap_sample_kib)) < 0) {
+        return -ENOMEM;
+    }
+    put_setting(list, count, conf);
+    if (asprintf(&place, "PLATEAU_HEAP=%s", values->heap) < 0) {
+        return -ENOMEM;
+    }
+    put_setting(list, count, place);
+    return 0;
+}
+
 static int make_environment(const struct scenario_role *role,
+                            const struct launch_values *values,
                             const struct texts *texts, char ***ret_list)
 {
     char **own = NULL;
@@ -168,11 +193,14 @@ static int make_environment(const struct scenario_role *role,
     while (environ[ours] != NULL) {
         ours++;
     }
-    char **list = calloc(ours + role->environment_count + 2, sizeof *list);
+    char **list = calloc(ours + role->environment_count + 4, sizeof *list);
     result = list ? 0 : -ENOMEM;
     for (size_t i = 0; result == 0 && i < ours; i++) {
         list[count] = strdup(environ[i]);
         result = list[count++] ? 0 : -ENOMEM;
+    }
+    if (result == 0) {
+        result = put_heap(values, list, &count);
     }
     for (uint32_t i = 0; result == 0 && i < role->environment_count; i++) {
         put_setting(list, &count, own[i]);
@@ -241,7 +269,7 @@ int launch_make(const struct scenario_role *role,
         result = launch.program ? 0 : -ENOMEM;
     }
     if (result == 0) {
-        result = make_environment(role, &texts, &launch.envp);
+        result = make_environment(role, values, &texts, &launch.envp);
     }
     if (result != 0) {
         err_set(err, NULL, 0, 0, "role %s: cannot make its command: %s",

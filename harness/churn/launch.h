@@ -30,6 +30,8 @@ struct launch_values {
     const char *meshnode; /* "": there is none */
     const char *preload;  /* likewise */
     const char *run;
+    const char *heap;         /* PLATEAU_HEAP; "": no heap profiles */
+    uint32_t heap_sample_kib; /* a power of two */
 };
 
 /* Owned; ready for spawn_process(). */

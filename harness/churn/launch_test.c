@@ -42,6 +42,7 @@ static const struct launch_values values = {
     .peers = "127.0.0.1:1/a,127.0.0.1:2/b",
     .meshnode = "/opt/meshnode",
     .preload = "/opt/preload.so",
+    .heap = "",
     .run = "/run",
 };
 
@@ -381,6 +382,28 @@ static void the_place_of_the_tally_page_is_always_ours(void **state)
     is_set_once(&fixture->launch, "PLATEAU_TALLY", "fd:4");
 }
 
+static void heap_profiles_are_switched_on_by_the_environment(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *found = NULL;
+    struct launch_values profiled = values;
+    profiled.heap = "/r/heap/o-0";
+    profiled.heap_sample_kib = 64;
+    assert_int_equal(setenv("MALLOC_CONF", "tcache:false", 1), 0);
+    assert_int_equal(make_program(fixture, "daemon"), 0);
+    assert_int_equal(count_setting(&fixture->launch, "PLATEAU_HEAP", &found),
+                     0);
+    is_set_once(&fixture->launch, "MALLOC_CONF", "tcache:false");
+    launch_deinit(&fixture->launch);
+    assert_int_equal(launch_make(&fixture->role, &profiled, &fixture->launch,
+                                 &fixture->err),
+                     0);
+    assert_int_equal(unsetenv("MALLOC_CONF"), 0);
+    is_set_once(&fixture->launch, "PLATEAU_HEAP", "/r/heap/o-0");
+    is_set_once(&fixture->launch, "MALLOC_CONF",
+                "tcache:false,prof:true,lg_prof_sample:16");
+}
+
 static void mentions_are_found_in_command_and_environment(void **state)
 {
     struct fixture *fixture = *state;
@@ -425,6 +448,7 @@ int main(void)
         TEST(what_cannot_be_executed_is_told_apart),
         TEST(the_environment_is_ours_with_the_roles_on_top),
         TEST(the_place_of_the_tally_page_is_always_ours),
+        TEST(heap_profiles_are_switched_on_by_the_environment),
         TEST(mentions_are_found_in_command_and_environment),
         TEST(deinit_may_come_twice),
     };

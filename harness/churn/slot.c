@@ -98,7 +98,14 @@ static int make_launch(const struct slot *slot, int64_t generation,
                        struct err *err)
 {
     const struct slot_config *config = slot->config;
+    char heap[SLOT_HEAP_PATH_SIZE] = "";
+    if (config->has_heap_profiles && slot->role->kind == ROLE_OBSERVER) {
+        (void)snprintf(heap, sizeof heap, "%s/heap/%s", config->run_folder,
+                       slot->name);
+    }
     struct launch_values values = {
+        .heap = heap,
+        .heap_sample_kib = config->heap_sample_kib,
         .id = slot->name,
         .ordinal = slot->ordinal,
         .slot = slot->id,

@@ -23,6 +23,7 @@ enum {
     SLOT_NAME_SIZE = 48, /* ROLE-ORDINAL */
     SLOT_WORDS_SIZE = 248,
     SLOT_HOW_SIZE = 64,
+    SLOT_HEAP_PATH_SIZE = 4200,
 };
 
 enum slot_state {
@@ -40,6 +41,8 @@ struct slot_config {
     const char *run_folder;
     const char *meshnode;
     const char *preload;
+    bool has_heap_profiles; /* of observers */
+    uint32_t heap_sample_kib;
     uint64_t open_files_limit; /* that targets get; 0: ours */
     int null_fd;               /* their standard input */
 };

@@ -88,10 +88,11 @@ static int check_programs(struct supervisor *supervisor, struct err *err)
     return 0;
 }
 
-static int make_logs_folder(const char *run_folder, struct err *err)
+static int make_folder(const char *run_folder, const char *name,
+                       struct err *err)
 {
     char path[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s/logs", run_folder);
+    (void)snprintf(path, sizeof path, "%s/%s", run_folder, name);
     return slot_make_folder(path, err);
 }
 
@@ -107,6 +108,7 @@ static int make_tide(struct supervisor *supervisor)
                   .settle_min_ns = (int64_t)(scenario->settle_min_s * 1e9),
                   .settle_max_ns = (int64_t)(scenario->settle_max_s * 1e9)},
         .observers_count = supervisor->observers_count,
+        .has_profiles = scenario->has_heap_profiles,
         .context = supervisor,
         .page = supervisor_page_of,
         .is_all_up = supervisor_is_all_up,
@@ -130,6 +132,8 @@ int supervisor_new(const struct supervisor_config *config,
         .run_folder = config->run_folder,
         .meshnode = config->meshnode,
         .preload = config->preload,
+        .has_heap_profiles = config->scenario->has_heap_profiles,
+        .heap_sample_kib = config->scenario->heap_sample_kib,
     };
     supervisor->slot_config.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     supervisor_init_watchers(supervisor);
@@ -145,7 +149,10 @@ int supervisor_new(const struct supervisor_config *config,
         result = raise_open_files(supervisor, err);
     }
     if (result == 0) {
-        result = make_logs_folder(config->run_folder, err);
+        result = make_folder(config->run_folder, "logs", err);
+    }
+    if (result == 0 && config->scenario->has_heap_profiles) {
+        result = make_folder(config->run_folder, "heap", err);
     }
     for (uint32_t i = 0; result == 0 && i < supervisor->counts.slots; i++) {
         result = slot_open(&supervisor->slots[i], err);

@@ -55,7 +55,8 @@ static void look_at(struct tide *tide, uint32_t observer)
 static void ask(struct tide *tide)
 {
     for (uint32_t i = 0; i < tide->config.observers_count; i++) {
-        tally_page_ask(tide->config.page(tide->config.context, i));
+        tally_page_ask(tide->config.page(tide->config.context, i),
+                       tide->config.has_profiles ? tide->waves.seq : 0);
     }
 }
 

@@ -28,6 +28,7 @@ struct tide_config {
     int64_t start_ns; /* as the supervisor's */
     struct waves_config waves;
     uint32_t observers_count;
+    bool has_profiles; /* a heap profile is asked for at each ebb */
     void *context;
     /* The page of observer |index|, below observers_count. */
     struct tally_page *(*page)(void *context, uint32_t index);

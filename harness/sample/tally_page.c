@@ -121,8 +121,9 @@ size_t tally_page_read(const struct tally_page *page,
 }
 
 /* 0 is no request: the number after the greatest is 1. */
-void tally_page_ask(struct tally_page *page)
+void tally_page_ask(struct tally_page *page, uint32_t profile)
 {
+    __atomic_store_n(&page->shared->profile, profile, __ATOMIC_RELAXED);
     uint32_t next = __atomic_load_n(&page->shared->request, __ATOMIC_RELAXED);
     next = next == UINT32_MAX ? 1 : next + 1;
     __atomic_store_n(&page->shared->request, next, __ATOMIC_RELEASE);

@@ -43,8 +43,9 @@ void tally_page_deinit(struct tally_page *page);
  * -errno. */
 int tally_page_reset(struct tally_page *page, uint64_t generation);
 
-/* Asks the program for a purge and for fresh figures. */
-void tally_page_ask(struct tally_page *page);
+/* Asks the program for a purge and for fresh figures; and for a heap profile of
+ * the number |profile|, unless it is 0. */
+void tally_page_ask(struct tally_page *page, uint32_t profile);
 
 /* Whether it has answered the last that was asked of it. */
 bool tally_page_has_answered(const struct tally_page *page);

@@ -83,11 +83,11 @@ static void a_question_is_answered_once(void **state)
     struct plateau_tally *tally = attach(page);
     assert_int_equal(plateau_tally_asked(tally), 0);
     assert_true(tally_page_has_answered(page));
-    tally_page_ask(page);
+    tally_page_ask(page, 0);
     assert_false(tally_page_has_answered(page));
     uint32_t asked = plateau_tally_asked(tally);
     assert_int_equal(asked, 1);
-    tally_page_ask(page);
+    tally_page_ask(page, 0);
     plateau_tally_answer(tally, asked);
     assert_false(tally_page_has_answered(page)); /* the second still waits */
     asked = plateau_tally_asked(tally);
@@ -102,8 +102,25 @@ static void the_number_of_no_question_is_left_out(void **state)
 {
     struct tally_page *page = *state;
     page->shared->request = UINT32_MAX;
-    tally_page_ask(page);
+    tally_page_ask(page, 0);
     assert_int_equal(plateau_tally_asked(page->shared), 1);
+}
+
+static void a_profile_is_asked_for_by_number_and_told_where(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally *tally = attach(page);
+    char path[64];
+    assert_int_equal(setenv(PLATEAU_TALLY_HEAP_ENV, "/r/heap/o-0", 1), 0);
+    tally_page_ask(page, 0);
+    assert_false(plateau_tally_profile(tally, path, sizeof path));
+    tally_page_ask(page, 12);
+    assert_true(plateau_tally_profile(tally, path, sizeof path));
+    assert_string_equal(path, "/r/heap/o-0.12.heap");
+    assert_false(plateau_tally_profile(tally, path, 19)); /* no room */
+    assert_int_equal(unsetenv(PLATEAU_TALLY_HEAP_ENV), 0);
+    assert_false(plateau_tally_profile(tally, path, sizeof path));
+    detach(tally);
 }
 
 static void nobody_asks_where_there_is_no_harness(void **state)
@@ -259,6 +276,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_question_is_answered_once, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_profile_is_asked_for_by_number_and_told_where, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(the_number_of_no_question_is_left_out,
                                         set_up, tear_down),
         cmocka_unit_test(nobody_asks_where_there_is_no_harness),

@@ -356,6 +356,17 @@ int check_scenario(const struct scenario *scenario,
             return r;
         }
     }
+    uint32_t kib = scenario->heap_sample_kib;
+    if ((kib & (kib - 1)) != 0) {
+        return document_blame(document, "heap.sample_kib", err,
+                              "%u is no power of two; try %u", kib,
+                              1u << (31 - __builtin_clz(kib)));
+    }
+    if (scenario->has_heap_profiles && !scenario_has_ebbs(scenario)) {
+        return document_blame(document, "heap.profile", err,
+                              "profiles are written at ebbs, and there are "
+                              "none; give churn 'wave_events' or 'wave_s'");
+    }
     int r = check_waves(&checking);
     return r < 0 ? r : check_counts(&checking);
 }

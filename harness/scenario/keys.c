@@ -51,6 +51,12 @@ static const struct key_word expect_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct key_word switch_words[] = {
+    {"false", 0, "no"},
+    {"true", 1, "yes"},
+    {NULL, 0, NULL},
+};
+
 static const struct key root_keys[] = {
     {.name = "name",
      .type = KEY_TEXT,
@@ -81,6 +87,11 @@ static const struct key root_keys[] = {
      .child = SECTION_CHURN,
      .fallback = "",
      .about = "the schedule by which churners are killed and respawned"},
+    {.name = "heap",
+     .type = KEY_MAPPING,
+     .child = SECTION_HEAP,
+     .fallback = "",
+     .about = "which call sites hold the observers' memory"},
     {.name = "roles",
      .type = KEY_MAPPINGS,
      ARRAY_OF(struct scenario, roles),
@@ -228,6 +239,27 @@ static const struct key ebb_keys[] = {
      .about = "what has not come to rest by then is read as unsettled"},
 };
 
+static const struct key heap_keys[] = {
+    {.name = "profile",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario, has_heap_profiles),
+     .words = switch_words,
+     .fallback = "false",
+     .about = "at each ebb every observer that runs on jemalloc (with its "
+              "profiler built in, as Debian's is) writes a heap profile to "
+              "RUN/heap/; it is told so by MALLOC_CONF and PLATEAU_HEAP"},
+    {.name = "sample_kib",
+     .type = KEY_WHOLE,
+     VALUE_OF(struct scenario, heap_sample_kib),
+     .min = 1,
+     .max = 1048576,
+     .unit = "KiB",
+     .fallback = "512",
+     .about = "mean allocation from sample to sample, a power of two; a sample "
+              "of a small object takes 16 KiB, so 512 adds up to 3 % to the "
+              "heap, 64 up to 25 %"},
+};
+
 static const struct key role_keys[] = {
     {.name = "name",
      .type = KEY_TEXT,
@@ -360,6 +392,8 @@ static const struct section sections[SECTION_COUNT] = {
                      ROWS(ebb_keys)},
     [SECTION_CHANGE] = {"churn.change", "the change of rate",
                         sizeof(struct scenario), ROWS(change_keys)},
+    [SECTION_HEAP] = {"heap", "the heap profiles", sizeof(struct scenario),
+                      ROWS(heap_keys)},
     [SECTION_ROLE] = {"roles[]", "a role", sizeof(struct scenario_role),
                       ROWS(role_keys)},
     [SECTION_READY] = {"roles[].ready", "readiness",

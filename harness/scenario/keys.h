@@ -19,6 +19,7 @@ enum key_section {
     SECTION_RUN,
     SECTION_CHURN,
     SECTION_EBB,
+    SECTION_HEAP,
     SECTION_CHANGE,
     SECTION_ROLE,
     SECTION_READY,

@@ -124,6 +124,11 @@ struct scenario {
     char **expected_names; /* any of them is to be named as what climbed */
     uint32_t expected_names_count;
 
+    /* Heap profiles of the observers, one an ebb: where the target's allocator
+     * is a jemalloc that can. Off: not a byte more is asked of anybody. */
+    bool has_heap_profiles;
+    uint32_t heap_sample_kib; /* mean from sample to sample; a power of two */
+
     struct scenario_role *roles;
     uint32_t roles_count;
     struct scenario_health *health;

@@ -319,6 +319,26 @@ static void waves_that_make_no_sense_are_refused(void **state)
     EXPECT(mistakes);
 }
 
+static void heap_profiles_are_off_unless_asked_for(void **state)
+{
+    (void)state;
+    struct scenario *scenario = load(ROLES);
+    assert_false(scenario->has_heap_profiles);
+    assert_int_equal(scenario->heap_sample_kib, 512);
+    scenario_free(scenario);
+    scenario = load("churn: {wave_s: 1}\n"
+                    "heap: {profile: true, sample_kib: 64}\n" ROLES);
+    assert_true(scenario->has_heap_profiles);
+    assert_int_equal(scenario->heap_sample_kib, 64);
+    scenario_free(scenario);
+    const struct mistake mistakes[] = {
+        {"heap: {sample_kib: 100}\n" ROLES, 1, 20, "try 64"},
+        {"heap: {profile: true}\n" ROLES, 1, 17, "wave_events"},
+        {"heap: {profile: on}\n" ROLES, 1, 17, "'true'"},
+    };
+    EXPECT(mistakes);
+}
+
 static void roles_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
@@ -502,6 +522,7 @@ int main(void)
         cmocka_unit_test(values_out_of_range_name_range_and_unit),
         cmocka_unit_test(waves_and_ebbs_are_read),
         cmocka_unit_test(waves_that_make_no_sense_are_refused),
+        cmocka_unit_test(heap_profiles_are_off_unless_asked_for),
         cmocka_unit_test(roles_that_make_no_sense_are_refused),
         cmocka_unit_test(wrong_placeholders_name_the_right_ones),
         cmocka_unit_test(what_is_not_yaml_is_pointed_at),

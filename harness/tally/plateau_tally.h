@@ -35,11 +35,23 @@
  *     }
  *
  * A program that never answers is read as it stands, a little later.
+ *
+ * With a request the harness may want a heap profile as well. Where it does,
+ * PLATEAU_HEAP holds the beginning of a path, and
+ *
+ *     char path[4096];
+ *     if (plateau_tally_profile(tally, path, sizeof path)) {
+ *         (write the profile to that file, a jemalloc heap dump for one)
+ *     }
+ *
+ * stands before the answer: what is published and what is profiled are then of
+ * one moment.
  */
 #ifndef PLATEAU_TALLY_H
 #define PLATEAU_TALLY_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifndef _WIN32
@@ -54,6 +66,7 @@ extern "C" {
 #endif
 
 #define PLATEAU_TALLY_ENV "PLATEAU_TALLY"
+#define PLATEAU_TALLY_HEAP_ENV "PLATEAU_HEAP"
 #define PLATEAU_TALLY_MAGIC UINT64_C(0x31594c4c41544c50) /* "PLTALLY1" */
 #define PLATEAU_TALLY_VERSION 1u
 #define PLATEAU_TALLY_NAME_SIZE 32 /* terminator included; longer is cut */
@@ -85,7 +98,9 @@ struct plateau_tally {
     uint32_t request;    /* the harness's: how often it has asked */
     uint32_t response;   /* ours: the last request that was answered */
     uint64_t owner;      /* pid of the program that counts here; 0: none yet */
-    uint64_t reserved[2];
+    uint32_t profile;    /* the harness's: wanted with the request; 0: none */
+    uint32_t padding;
+    uint64_t reserved[1];
     __extension__ struct plateau_tally_entry entries[]; /* not in ISO C++ */
 };
 
@@ -243,6 +258,20 @@ static inline uint32_t plateau_tally_asked(const struct plateau_tally *tally)
     uint32_t asked = __atomic_load_n(&tally->request, __ATOMIC_ACQUIRE);
     return asked != __atomic_load_n(&tally->response, __ATOMIC_RELAXED) ? asked
                                                                         : 0;
+}
+
+/* Whether a heap profile is wanted with the request that waits; then |path|, of
+ * |size| bytes, says where it goes. */
+static inline int plateau_tally_profile(const struct plateau_tally *tally,
+                                        char *path, size_t size)
+{
+    const char *prefix = getenv(PLATEAU_TALLY_HEAP_ENV);
+    uint32_t number = __atomic_load_n(&tally->profile, __ATOMIC_RELAXED);
+    if (prefix == NULL || prefix[0] == '\0' || number == 0) {
+        return 0;
+    }
+    int length = snprintf(path, size, "%s.%u.heap", prefix, (unsigned)number);
+    return length > 0 && (size_t)length < size;
 }
 
 /* All that was asked for is done and published. From one thread at a time. */

@@ -142,6 +142,17 @@ static void publish(void)
  */
 
 /* Until the harness asks for something else than |seen|, or the period ends. */
+/* Of a jemalloc that was told to profile; another says so and writes none. */
+static void profile(void)
+{
+    char path[4096];
+    const char *file = path;
+    if (preload.mallctl != NULL &&
+        plateau_tally_profile(preload.tally, path, sizeof path)) {
+        (void)preload.mallctl("prof.dump", NULL, NULL, &file, sizeof file);
+    }
+}
+
 static void sleep_on_request(uint32_t seen)
 {
     const struct timespec period = {.tv_nsec = PERIOD_MS * 1000000L};
@@ -161,6 +172,7 @@ static void *serve(void *unused)
         }
         publish();
         if (asked != 0) {
+            profile();
             plateau_tally_answer(preload.tally, asked);
         }
         sleep_on_request(seen);

@@ -77,7 +77,7 @@ static double ask(struct fixture *f)
     struct timespec from, to;
     const struct timespec moment = {.tv_nsec = 200000};
     (void)clock_gettime(CLOCK_MONOTONIC, &from);
-    tally_page_ask(&f->page);
+    tally_page_ask(&f->page, 0);
     for (int i = 0; i < 10000 && !tally_page_has_answered(&f->page); i++) {
         (void)nanosleep(&moment, NULL);
     }

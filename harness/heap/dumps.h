@@ -1,0 +1,33 @@
+/* dumps.h - the heap profiles that a run leaves in its folder.
+ *
+ * RUN/heap/OBSERVER.EBB.heap, one an observer and ebb, written by the targets.
+ * A long run has thousands of ebbs; of each observer's dumps the first and the
+ * last are kept and, between them, as evenly as it goes, so many that there
+ * are at most DUMPS_KEPT_MAX.
+ */
+#ifndef PLATEAU_HEAP_DUMPS_H
+#define PLATEAU_HEAP_DUMPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    DUMPS_KEPT_MAX = 16,
+    DUMPS_LISTED_MAX = 4096, /* files looked at; later ones are not seen */
+};
+
+/* Lists the ebbs at which |observer| ("observer-0") left a dump in the run
+ * |folder|, ascending, at most DUMPS_LISTED_MAX; the caller frees *ret_ebbs. 0
+ * (also when there are none), or -errno: -ENOENT when there is no folder
+ * heap/. */
+int dumps_list(const char *folder, const char *observer, uint32_t **ret_ebbs,
+               size_t *ret_count);
+
+/* The path of a dump, cut to |size|. Returns |path|. */
+char *dumps_path(const char *folder, const char *observer, uint32_t ebb,
+                 char *path, size_t size);
+
+/* Removes what is too much of |observer|'s. What cannot be removed stays. */
+void dumps_thin(const char *folder, const char *observer);
+
+#endif

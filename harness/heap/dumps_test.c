@@ -1,0 +1,120 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "heap/dumps.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static int setup(void **state)
+{
+    char path[80];
+    (void)state;
+    (void)strcpy(folder, "/tmp/dumps-test-XXXXXX");
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    (void)snprintf(path, sizeof path, "%s/heap", folder);
+    return mkdir(path, 0700);
+}
+
+static void leave(const char *name)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/heap/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void drop(const char *name)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/heap/%s", folder, name);
+    (void)unlink(path);
+}
+
+static int teardown(void **state)
+{
+    char path[160];
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        (void)unlink(dumps_path(folder, "o-0", i, path, sizeof path));
+    }
+    (void)snprintf(path, sizeof path, "%s/heap", folder);
+    (void)rmdir(path);
+    return rmdir(folder);
+}
+
+static void lists_one_observers_dumps_in_order(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"o-0.10.heap", "o-0.9.heap",
+                                        "o-0.x.heap",  "o-0.3.heap.part",
+                                        "o-01.4.heap", "o-0.7.text"};
+    uint32_t *ebbs = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        leave(names[i]);
+    }
+    assert_int_equal(dumps_list(folder, "o-0", &ebbs, &count), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(ebbs[0], 9);
+    assert_int_equal(ebbs[1], 10);
+    free(ebbs);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        drop(names[i]);
+    }
+}
+
+static void without_a_folder_there_is_no_list(void **state)
+{
+    (void)state;
+    uint32_t *ebbs = NULL;
+    size_t count = 0;
+    assert_int_equal(dumps_list("/nowhere", "o-0", &ebbs, &count), -ENOENT);
+    assert_null(ebbs);
+}
+
+static void keeps_the_first_the_last_and_an_even_rest(void **state)
+{
+    (void)state;
+    uint32_t *ebbs = NULL;
+    size_t count = 0;
+    char name[32];
+    for (unsigned i = 1; i <= 250; i++) {
+        (void)snprintf(name, sizeof name, "o-0.%u.heap", i);
+        leave(name);
+        dumps_thin(folder, "o-0");
+    }
+    assert_int_equal(dumps_list(folder, "o-0", &ebbs, &count), 0);
+    assert_int_equal(count, DUMPS_KEPT_MAX);
+    assert_int_equal(ebbs[0], 1);
+    assert_int_equal(ebbs[count - 1], 250);
+    for (size_t i = 1; i < count; i++) {
+        assert_true(ebbs[i] - ebbs[i - 1] <= 64);
+    }
+    free(ebbs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lists_one_observers_dumps_in_order,
+                                        setup, teardown),
+        cmocka_unit_test(without_a_folder_there_is_no_list),
+        cmocka_unit_test_setup_teardown(
+            keeps_the_first_the_last_and_an_even_rest, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
