@@ -13,6 +13,7 @@ static const size_t WIDER_COUNTS[] = {32, 24, 16, 12};
 static const double WIDER_GAIN = 1.5;
 static const double MINIMUM_GAIN = 2.0;
 static const double VALLEY_GAIN = 2.0;
+enum { SELECT_BUCKETS = 512, SELECT_FEW = 1024, SELECT_TURNS = 4 };
 enum { VALLEYS_MIN = 6, VALLEYS_ENOUGH = 8 };
 static const double VALLEYS_LEVEL = 0.002;
 /* How far apart two may be, or one and an end of the run, by the mean. */
@@ -40,9 +41,8 @@ static void sift_down(double *heap, size_t count, size_t at)
 
 /* A heap of the rank + 1 smallest values, its largest on top. Against
  * quickselect it has no bad inputs, and for a low rank it hardly moves. */
-double blocks_select(double *values, size_t count, size_t rank)
+static double select_by_heap(double *values, size_t count, size_t rank)
 {
-    assert(rank < count);
     const size_t size = rank + 1;
     for (size_t i = size / 2; i-- > 0;) {
         sift_down(values, size, i);
@@ -56,6 +56,57 @@ double blocks_select(double *values, size_t count, size_t rank)
         }
     }
     return values[0];
+}
+
+static size_t bucket_of(double value, double lowest, double scale)
+{
+    const size_t bucket = (size_t)((value - lowest) * scale);
+    return bucket < SELECT_BUCKETS ? bucket : SELECT_BUCKETS - 1;
+}
+
+/* Leaves in |values| those of the bucket that the rank is in, and counts what
+ * is below it off the rank. Returns how many are left; |count| itself when
+ * that is no use. */
+static size_t narrow(double *values, size_t count, size_t *rank)
+{
+    size_t held[SELECT_BUCKETS] = {0};
+    double lowest = values[0];
+    double highest = values[0];
+    for (size_t i = 1; i < count; i++) {
+        lowest = values[i] < lowest ? values[i] : lowest;
+        highest = values[i] > highest ? values[i] : highest;
+    }
+    const double scale = SELECT_BUCKETS / (highest - lowest);
+    if (!(scale > 0.0) || isinf(scale)) {
+        return count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        held[bucket_of(values[i], lowest, scale)]++;
+    }
+    size_t wanted = 0;
+    while (*rank >= held[wanted]) {
+        *rank -= held[wanted++];
+    }
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (bucket_of(values[i], lowest, scale) == wanted) {
+            values[left++] = values[i];
+        }
+    }
+    return left;
+}
+
+double blocks_select(double *values, size_t count, size_t rank)
+{
+    assert(rank < count);
+    for (int turn = 0; turn < SELECT_TURNS && count > SELECT_FEW; turn++) {
+        const size_t left = narrow(values, count, &rank);
+        if (left == count) {
+            break;
+        }
+        count = left;
+    }
+    return select_by_heap(values, count, rank);
 }
 
 double blocks_median(const double *values, size_t count)
@@ -253,9 +304,11 @@ void blocks_cut(const struct blocks_source *source, enum blocks_axis axis,
 {
     const struct judge_point *points = source->points;
     const size_t count = source->count;
+    const size_t most =
+        source->blocks_max == 0 ? JUDGE_BLOCKS_MAX : source->blocks_max;
     size_t wanted = count / 3;
-    if (wanted > JUDGE_BLOCKS_MAX) {
-        wanted = JUDGE_BLOCKS_MAX;
+    if (wanted > most) {
+        wanted = most;
     }
     *ret_blocks = (struct blocks){0};
     if (wanted < 1 ||

@@ -32,19 +32,21 @@ struct blocks_source {
     const double *covariates; /* as in struct judge_rule */
     size_t covariates_count;
     bool are_troughs;
-    double *scratch; /* |count| values */
+    size_t blocks_max; /* of samples; 0: JUDGE_BLOCKS_MAX */
+    double *scratch;   /* |count| values */
 };
 
-/* Cuts samples into at most min(48, count / 3) blocks; of settled readings
- * each is a block, or the mean of as many neighbours as make them 48 or fewer
- * (what does not come out even is left out at the start). What comes out may
- * have any number of blocks, 0 included: an axis that does not move has
+/* Cuts samples into at most min(blocks_max, count / 3) blocks; of settled
+ * readings each is a block, or the mean of as many neighbours as make them 48
+ * or fewer (what does not come out even is left out at the start). What comes
+ * out may have any number of blocks, 0 included: an axis that does not move has
  * none. */
 void blocks_cut(const struct blocks_source *source, enum blocks_axis axis,
                 struct blocks *ret_blocks);
 
 /* The value at place |rank| (from 0) of |count| > rank values in ascending
- * order. Reorders |values|. O(count log rank). */
+ * order. Reorders |values|, of more than 1,024 overwrites some. Hardly more
+ * than O(count) for many, O(count log rank) for few. */
 double blocks_select(double *values, size_t count, size_t rank);
 
 /* The median of 1 to JUDGE_BLOCKS_MAX values, which stay as they are. */

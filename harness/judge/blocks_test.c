@@ -8,6 +8,7 @@
 #include "judge/blocks.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { COUNT = 480 };
 
@@ -134,6 +135,30 @@ static void median_of_an_even_count_is_half_way(void **state)
     assert_true(values[0] == 9.0);
 }
 
+static int compare(const void *a, const void *b)
+{
+    const double left = *(const double *)a;
+    const double right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static void selects_among_many_as_sorting_would(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    static double values[MANY];
+    static double sorted[MANY];
+    for (size_t rank = 0; rank < MANY; rank += 499) {
+        for (size_t i = 0; i < MANY; i++) {
+            /* Nearly all in one bucket, with ties, and one far away. */
+            values[i] = i == 7 ? 1e12 : (double)((i * 7919) % 3001);
+            sorted[i] = values[i];
+        }
+        qsort(sorted, MANY, sizeof *sorted, compare);
+        assert_true(blocks_select(values, MANY, rank) == sorted[rank]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +168,7 @@ int main(void)
         cmocka_unit_test(empty_blocks_are_dropped),
         cmocka_unit_test(an_axis_that_stands_still_has_no_blocks),
         cmocka_unit_test(selects_every_rank),
+        cmocka_unit_test(selects_among_many_as_sorting_would),
         cmocka_unit_test(median_of_an_even_count_is_half_way),
     };
     return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);

@@ -163,6 +163,37 @@ static void the_time_to_a_limit_is_told(void **state)
     assert_true(fabs(verdict.limit_in_s - 100.0) < 5.0);
 }
 
+static void ebbs_that_did_not_settle_are_left_out(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        fill(seed, 48, 0.0);
+        points[10].value += 9e4;
+        points[11].value += 2e4;
+        points[30].value += 5e4;
+        struct judge_verdict verdict = judge(48, true);
+        assert_int_equal(verdict.outcome, JUDGE_PLATEAU);
+    }
+}
+
+static void a_watch_waits_where_a_cache_may_fill(void **state)
+{
+    (void)state;
+    struct judge_rule rule;
+    struct judge_verdict verdict;
+    struct judge_watch watch = {0};
+    judge_rule_ebbs(1.0, &rule);
+    fill(1, 60, 0.0);
+    for (size_t i = 0; i < 60; i++) {
+        points[i].value = 8e5 + 5e5 * fmin((double)i / 40.0, 1.0);
+    }
+    for (size_t n = 1; n <= 60; n++) {
+        assert_int_equal(
+            judge_look(&watch, points, n, (double)n / 60.0, &rule, &verdict),
+            JUDGE_LOOK_GO_ON);
+    }
+}
+
 static void a_watch_stops_for_a_leak_and_for_nothing_else(void **state)
 {
     (void)state;
@@ -198,6 +229,8 @@ int main(void)
         cmocka_unit_test(a_covariate_of_no_use_is_left_out),
         cmocka_unit_test(a_budget_stands_in_for_the_margins),
         cmocka_unit_test(the_time_to_a_limit_is_told),
+        cmocka_unit_test(ebbs_that_did_not_settle_are_left_out),
+        cmocka_unit_test(a_watch_waits_where_a_cache_may_fill),
         cmocka_unit_test(a_watch_stops_for_a_leak_and_for_nothing_else),
     };
     return cmocka_run_group_tests_name("ebbs", tests, NULL, NULL);

@@ -108,8 +108,7 @@ struct decision {
     enum reason_kind kind;
 };
 
-static struct decision decide(const struct look looks[2],
-                              const struct judge_rule *rule, double start_s)
+static struct decision decide(const struct look looks[2], double start_s)
 {
     const struct look *fired = NULL;    /* the surer of those that fired */
     const struct look *settled = NULL;  /* likewise of those at a plateau */
@@ -124,7 +123,7 @@ static struct decision decide(const struct look looks[2],
         if (!look->is_usable) {
             continue;
         }
-        if (look->p_plateau > rule->plateau_level &&
+        if (look->is_settled &&
             (settled == NULL || look->p_plateau > settled->p_plateau)) {
             settled = look;
         }
@@ -216,7 +215,7 @@ static void fill_verdict(const struct look looks[2],
                          const struct judge_rule *rule, double start_s,
                          struct judge_verdict *ret)
 {
-    const struct decision decision = decide(looks, rule, start_s);
+    const struct decision decision = decide(looks, start_s);
     const struct look *by_time = &looks[0];
     const struct look *by_events = &looks[1];
 
@@ -316,7 +315,10 @@ static void judge_valid(const struct judge_rule *rule,
 {
     const struct blocks_source *source = &workspace->source;
     look_along(BLOCKS_BY_TIME, rule, workspace, &looks[0]);
-    if (rule->has_events) {
+    if (!rule->has_events || look_by_even_events(&looks[0], &looks[1])) {
+        look_spend_all(rule, &looks[0]);
+        look_spend_all(rule, &looks[1]);
+    } else {
         look_along(BLOCKS_BY_EVENTS, rule, workspace, &looks[1]);
     }
     objection_raise(rule, workspace, looks);

@@ -53,7 +53,8 @@ struct judge_budget {
 struct judge_rule {
     double quantum;       /* the smallest step of the metric: 4096 for pages */
     double alpha;         /* of a false CLIMB, both axes together */
-    double plateau_level; /* P(no growth) that PLATEAU asks for */
+    double plateau_level; /* P(no growth) that PLATEAU asks of either axis; of
+                           * one that is alone, twice as far from 1 */
     double climb_margin_quanta, climb_margin_ratio; /* the larger counts */
     double plateau_margin_quanta, plateau_margin_ratio;
     double plateau_margin_per_event; /* in the metric's unit; */
@@ -122,8 +123,9 @@ struct judge_verdict {
     double limit_in_s; /* at the estimated slope, from the last point, to the
                         * rule's limit; INFINITY when it does not grow; NaN
                         * where no limit is known */
-    /* So many points, besides one, are at the very same maximum: perhaps a
-     * limit, which hides growth. 0 where that says nothing. */
+    /* So many points of the second half, besides one, are at the very same
+     * maximum: perhaps a limit, which hides growth. 0 where that says
+     * nothing. */
     size_t at_maximum;
     unsigned covariates_used; /* bit i: covariate i explained something */
     struct judge_trough troughs[JUDGE_BLOCKS_MAX];

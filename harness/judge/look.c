@@ -11,6 +11,7 @@ static const double DETECT_FACTOR = 1.5;
 static const double DETECT_POWER = 0.9;
 static const double SPIKE_NOISES = 6.0;
 static const double SPIKES_MOST = 0.25; /* of the readings */
+static const double EVEN_EVENTS = 0.02; /* of the run */
 enum { SPIKE_NEIGHBOURS = 3 };
 
 /* Standard deviation of a trough about a smooth course, from the median
@@ -140,6 +141,19 @@ static void fit(const struct judge_rule *rule, struct workspace *workspace,
     }
 }
 
+/* |tail|, |plateau_tail|: how often by chance. */
+static void decide(double tail, double plateau_tail, struct look *look)
+{
+    look->is_settled = look->is_usable && look->p_plateau > 1.0 - plateau_tail;
+    look->is_fired = look->is_usable && look->p_climb > 1.0 - tail &&
+                     look->blocks.count >= LOOK_CLIMB_TROUGHS_MIN;
+}
+
+void look_spend_all(const struct judge_rule *rule, struct look *look)
+{
+    decide(rule->alpha, 2.0 * (1.0 - rule->plateau_level), look);
+}
+
 void look_along(enum blocks_axis axis, const struct judge_rule *rule,
                 struct workspace *workspace, struct look *ret_look)
 {
@@ -176,6 +190,25 @@ void look_along(enum blocks_axis axis, const struct judge_rule *rule,
                                        (student_t_quantile(1.0 - tail, nu) +
                                         student_t_quantile(DETECT_POWER, nu)) *
                                            ret->moments.mean_se);
-    ret->is_fired = ret->p_climb > 1.0 - tail &&
-                    ret->blocks.count >= LOOK_CLIMB_TROUGHS_MIN;
+    decide(tail, 1.0 - rule->plateau_level, ret);
+}
+
+bool look_by_even_events(const struct look *by_time, struct look *ret_look)
+{
+    struct look look = *by_time;
+    struct blocks *blocks = &look.blocks;
+    const size_t last = blocks->count - 1;
+    if (!by_time->is_usable || !(look.events > 0.0)) {
+        return false;
+    }
+    for (size_t k = 0; k <= last; k++) {
+        const double x = (blocks->events[k] - blocks->events[0]) / look.events;
+        if (fabs(x - blocks->x[k]) > EVEN_EVENTS) {
+            return false;
+        }
+        blocks->x[k] = x;
+    }
+    blocks->span = look.events;
+    *ret_look = look;
+    return true;
 }

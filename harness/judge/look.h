@@ -15,6 +15,7 @@ enum {
 /* Growth is over the blocks' whole span. */
 struct look {
     bool is_usable;       /* enough troughs; else nothing below is set */
+    bool is_settled;      /* a plateau is sure enough */
     bool is_fired;        /* a climb is sure, unless an objection holds */
     struct blocks blocks; /* less what covariates explain */
     double duration_s;    /* from the first block's mean to the last one's */
@@ -43,5 +44,12 @@ struct workspace {
 /* Everything but |objection|. Overwrites the models. */
 void look_along(enum blocks_axis axis, const struct judge_rule *rule,
                 struct workspace *workspace, struct look *ret_look);
+
+/* An axis that is alone, or as good as alone, spends what two would. */
+void look_spend_all(const struct judge_rule *rule, struct look *look);
+
+/* Makes |ret_look| by events from the one by time, where events came so evenly
+ * that the models would see the same. false: they did not. */
+bool look_by_even_events(const struct look *by_time, struct look *ret_look);
 
 #endif

@@ -34,6 +34,8 @@ static bool is_slowing(enum blocks_axis axis, const struct look *look,
     struct mixture_moments moments;
     struct blocks_source part = workspace->source;
 
+    /* As wide as those of the whole. */
+    part.blocks_max = (size_t)(EARLIER_PART * JUDGE_BLOCKS_MAX);
     part.count = (size_t)(EARLIER_PART * (double)part.count);
     blocks_cut(&part, axis, &earlier);
     if (earlier.count < MODELS_BLOCKS_MIN) {
@@ -177,7 +179,7 @@ static enum reason_kind objection_to(enum blocks_axis axis,
                                      const struct judge_rule *rule,
                                      struct workspace *workspace)
 {
-    if (look->p_plateau > rule->plateau_level) {
+    if (look->is_settled) {
         return REASON_WITHIN_BUDGET;
     }
     if (look->drop > DROP_SHARE * look->growth.estimate &&
