@@ -123,7 +123,9 @@ int particulars_fill(struct store *store, const struct run_facts *facts,
     summary->events = (double)facts->events;
     summary->kills = (double)facts->events;
     summary->respawns = (double)facts->respawns;
-    summary->asked_per_s = facts->scenario->rate_per_s;
+    /* A rate that changes is not one figure. */
+    summary->asked_per_s =
+        facts->scenario->change_after_s > 0. ? 0. : facts->scenario->rate_per_s;
     summary->achieved_per_s =
         facts->waves_s > 0. ? (double)facts->events / facts->waves_s : 0.;
     summary->has_ebbs = scenario_has_ebbs(facts->scenario);
