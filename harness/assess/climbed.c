@@ -91,8 +91,8 @@ static int compare(const void *a, const void *b)
         (l->metric->kind != METRIC_PAIR) - (r->metric->kind != METRIC_PAIR);
     bool go_badly = open == open_of(1. - open_max);
     const int keys[] = {
-        (int)r->has_climbed - (int)l->has_climbed,
         open - open_of(right->with_memory),
+        (int)r->has_climbed - (int)l->has_climbed,
         go_badly ? kind : size,
         go_badly ? size : kind,
     };
@@ -180,7 +180,8 @@ static bool measure(const struct panel *panel,
         .with_memory = NAN,
         .each = NAN,
     };
-    if (memory != NULL) {
+    /* Memory that does not climb itself tells nothing about what does. */
+    if (memory->has_climbed) {
         struct line line = fit_line(panel, column->values, memory->values);
         ret_climbed->with_memory = line.slope > 0. ? line.fit : 0.;
         ret_climbed->each = line.slope;

@@ -3,12 +3,13 @@
  *
  * Pure: a panel goes in, a ranking comes out. A count qualifies when a line
  * through its growth explains most of it and the growth is more than a few.
- * Ranked: what the judge himself called a CLIMB comes first. Then by how well
- * it goes with the memory that climbs; of counts that go with it equally well,
- * by how much memory there is for one of it (of a connection and its three
- * timers, the connection); then pairs before gauges. Where memory's growth is
- * of too many parts to go with any of them, pairs come first: a gauge may be a
- * cache that is filling, a pair that climbs is a leak by its nature.
+ * Ranked by how well it goes with the memory, if that climbs; of counts that go
+ * with it equally well, what the judge called a CLIMB comes first, then that of
+ * which there is more memory for one (of a connection and its three timers, the
+ * connection), then pairs before gauges. Where memory does not climb, or its
+ * growth is of too many parts to go with any of them, pairs come before that: a
+ * gauge may be a cache that is filling, a pair that climbs is a leak by its
+ * nature.
  */
 #ifndef PLATEAU_CLIMBED_H
 #define PLATEAU_CLIMBED_H
