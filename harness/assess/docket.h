@@ -1,10 +1,10 @@
 /* docket.h - the series of a run that come before the judge.
  *
  * Made of a panel: which columns are judged, with what points, what they held,
- * and by what rule. The error rate of the run is shared out among what can
- * convict it: half of it among the best sources, half among all the rest, so
- * that many counters are no likelier to raise a false alarm than one
- * (Bonferroni), and memory keeps its power whatever else is counted.
+ * and by what rule. The error rate of the run is shared out evenly among the
+ * best sources, so that many observers are no likelier to raise a false alarm
+ * than one (Bonferroni); counts and witnesses share one of their own, so that
+ * memory keeps its power whatever else is counted.
  */
 #ifndef PLATEAU_DOCKET_H
 #define PLATEAU_DOCKET_H
