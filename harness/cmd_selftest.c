@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint64_t SEED = 20260;
+static const uint64_t SEED = 414213;
 static const uint64_t SERIES = 200;
 static const uint64_t SERIES_QUICK = 20;
 
@@ -28,7 +28,7 @@ static void print_help(void)
         "                   Theil-Sen with a margin as well, on the same "
         "series\n"
         "  --series N       of each family and length (default 200)\n"
-        "  --seed N         another draw (default 20260)\n"
+        "  --seed N         another draw (default 414213)\n"
         "  --quick          20 series, and none longer than 300 points\n"
         "  --help           print this\n\n"
         "Exit status: 0 all promised figures hold, 1 some do not, 64 bad "
