@@ -3,6 +3,7 @@
 #include "exit_code.h"
 #include "heap/buckets.h"
 #include "heap/compare.h"
+#include "heap/dumps.h"
 #include "heap/export.h"
 #include "heap/page.h"
 #include "heap/profile_file.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct options {
@@ -23,13 +25,21 @@ struct options {
     const char *pprof;
     const char *markdown;
     const char *html;
+    const char *observer;
     size_t sites_shown;
 };
 
 /* Everything that one report is made of. */
 struct work {
     struct options options;
-    const char *paths[2]; /* before (NULL: none), after */
+    const char *given[2]; /* before (NULL: none), after: files or runs */
+    const char *paths[2]; /* of the profiles; before NULL: none */
+    char dumps[2][HOST_PATH_MAX + 128]; /* where they lie in runs */
+    char names[2][300];
+    char html[HOST_PATH_MAX + 32]; /* where the page of runs goes */
+    char markdown[HOST_PATH_MAX + 32];
+    bool is_of_runs;
+    struct run_heap runs[2]; /* of a single run [1] */
     char rules_path[HOST_PATH_MAX + 64];
     struct words words;
     struct profile profiles[2];
@@ -45,10 +55,19 @@ static void print_help(void)
         "Usage: plateau report [OPTION...] BEFORE AFTER\n"
         "       plateau report [OPTION...] ONE\n\n"
         "Says what a heap holds, by bucket and by call site, or how two "
-        "differ. A profile\n"
-        "is a jemalloc heap dump (prof.dump) or DHAT's JSON (valgrind "
-        "--tool=dhat, Rust's\n"
-        "dhat). Function names come from the files that were profiled.\n\n"
+        "differ. BEFORE,\n"
+        "AFTER and ONE are run folders or heap profiles. A profile is a "
+        "jemalloc heap dump\n"
+        "(prof.dump) or DHAT's JSON (valgrind --tool=dhat, Rust's dhat). A run "
+        "has profiles\n"
+        "when its scenario says 'heap: {profile: true}': the last of each are "
+        "compared, or\n"
+        "the first and the last of one; the page goes into AFTER, or ONE, as "
+        "report.html\n"
+        "and report.md. Functions are named from the files that were "
+        "profiled.\n\n"
+        "  --observer NAME  of runs: this observer (default: the one that "
+        "holds most)\n"
         "  --buckets FILE   rules that turn call sites into your words; the\n"
         "                   default is reports/buckets/PROGRAM.yaml, or "
         "general.yaml\n"
@@ -120,21 +139,37 @@ static int write_markdown(const struct work *work, struct err *err)
     return r;
 }
 
+/* What the allocator said when that profile was written. */
+static double allocated_of(const struct work *work, int side)
+{
+    if (!work->is_of_runs) {
+        return NAN;
+    }
+    return work->given[0] != NULL ? work->runs[side].allocated[1]
+                                  : work->runs[1].allocated[side];
+}
+
 static void describe(struct work *work)
 {
+    bool is_one_run = work->is_of_runs && work->given[0] == NULL;
     work->report = (struct report){
         .compare = &work->compare,
+        .labels = {is_one_run ? "first" : "before",
+                   is_one_run ? "last" : "after"},
+        .runs = {work->is_of_runs && !is_one_run ? &work->runs[0] : NULL,
+                 work->is_of_runs ? &work->runs[1] : NULL},
         .notes = &work->notes,
         .rules = work->rules_path,
         .sites_shown = work->options.sites_shown,
     };
     for (int side = 0; side < 2; side++) {
         work->report.sides[side] = (struct report_side){
-            .name = work->paths[side],
+            .name = work->is_of_runs ? work->names[side] : work->paths[side],
+            .padding_bytes = work->profiles[side].padding_bytes,
             .kind = work->profiles[side].kind,
             .sample_bytes = work->profiles[side].sample_bytes,
             .sites_count = work->profiles[side].sites_count,
-            .allocated_bytes = NAN,
+            .allocated_bytes = allocated_of(work, side),
         };
     }
 }
@@ -143,13 +178,77 @@ static void describe(struct work *work)
 static int profile_exit_code(int error)
 {
     return error == -EINVAL || error == -ENOENT || error == -EISDIR ||
-                   error == -EFBIG || error == -E2BIG
+                   error == -EFBIG || error == -E2BIG || error == -ENODATA
                ? EXIT_DATA
                : command_exit_code(error);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return path != NULL && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The profile of one side is that which |run| wrote at |ebb|. */
+static void use_dump(struct work *work, int side, const char *folder,
+                     const struct run_heap *run, uint32_t ebb)
+{
+    (void)dumps_path(folder, run->observer, ebb, work->dumps[side],
+                     sizeof work->dumps[side]);
+    (void)snprintf(work->names[side], sizeof work->names[side],
+                   "%.100s, %.80s at ebb %u", folder, run->observer,
+                   (unsigned)ebb);
+    work->paths[side] = work->dumps[side];
+}
+
+/* Of runs, finds the profiles in them. */
+static int open_runs(struct work *work, struct err *err)
+{
+    const struct options *options = &work->options;
+    for (int side = 0; side < 2; side++) {
+        if (work->given[side] == NULL) {
+            continue;
+        }
+        int r = run_heap_load(work->given[side], options->observer,
+                              &work->runs[side], err);
+        if (r < 0) {
+            return r;
+        }
+        use_dump(work, side, work->given[side], &work->runs[side],
+                 work->runs[side].last_ebb);
+    }
+    if (work->given[0] == NULL) {
+        use_dump(work, 0, work->given[1], &work->runs[1],
+                 work->runs[1].first_ebb);
+    }
+    (void)snprintf(work->html, sizeof work->html, "%.4090s/report.html",
+                   work->given[1]);
+    (void)snprintf(work->markdown, sizeof work->markdown, "%.4090s/report.md",
+                   work->given[1]);
+    work->options.html = options->html != NULL ? options->html : work->html;
+    work->options.markdown =
+        options->markdown != NULL ? options->markdown : work->markdown;
+    return 0;
+}
+
 static int load_profiles(struct work *work, struct err *err)
 {
+    bool folders[2] = {is_folder(work->given[0]), is_folder(work->given[1])};
+    work->is_of_runs = folders[1];
+    if (work->given[0] != NULL && folders[0] != folders[1]) {
+        err_set(err, work->given[folders[0] ? 1 : 0], 0, 0,
+                "is a profile and the other is a run; compare two runs, or "
+                "two profiles (those of a run are in its folder heap/)");
+        return -EINVAL;
+    }
+    work->paths[0] = work->given[0];
+    work->paths[1] = work->given[1];
+    if (work->is_of_runs) {
+        int r = open_runs(work, err);
+        if (r < 0) {
+            return r;
+        }
+    }
     for (int side = 0; side < 2; side++) {
         if (work->paths[side] == NULL) {
             continue;
@@ -179,7 +278,13 @@ static int write_page(const struct work *work, struct err *err)
                 "program, so there is no page");
         return -ENOENT;
     }
-    if (work->paths[0] != NULL) {
+    if (work->is_of_runs) {
+        const struct run_heap *runs = work->runs;
+        (void)snprintf(title, sizeof title, "Heap of %.80s, %.80s%s%.80s",
+                       runs[1].observer, runs[1].name,
+                       work->given[0] != NULL ? ", against " : "",
+                       work->given[0] != NULL ? runs[0].name : "");
+    } else if (work->paths[0] != NULL) {
         (void)snprintf(title, sizeof title, "Heap: %.100s against %.100s",
                        base_name(work->paths[1]), base_name(work->paths[0]));
     } else {
@@ -234,6 +339,9 @@ static int report(struct work *work)
         describe(work);
         report_print(&work->report, terminal_style_for(stdout), stdout);
         r = write_files(work, &err);
+        if (r == 0 && work->options.html != NULL) {
+            (void)printf("\npage: %s\n", work->options.html);
+        }
     }
     code = r < 0 ? command_exit_code(r) : 0;
 out:
@@ -251,6 +359,8 @@ static int run(struct work *work)
         profile_init(&work->profiles[1], &work->words);
         code = report(work);
         compare_deinit(&work->compare);
+        run_heap_deinit(&work->runs[0]);
+        run_heap_deinit(&work->runs[1]);
         profile_deinit(&work->profiles[0]);
         profile_deinit(&work->profiles[1]);
         buckets_free(work->rules);
@@ -271,6 +381,7 @@ static int read_options(int argc, char **argv, struct options *options,
                         bool *ret_is_done)
 {
     static const struct option known[] = {
+        {"observer", required_argument, NULL, 'o'},
         {"buckets", required_argument, NULL, 'b'},
         {"sites", required_argument, NULL, 's'},
         {"html", required_argument, NULL, 'w'},
@@ -286,6 +397,9 @@ static int read_options(int argc, char **argv, struct options *options,
     *ret_is_done = true;
     while ((key = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         switch (key) {
+        case 'o':
+            options->observer = optarg;
+            break;
         case 'b':
             options->buckets = optarg;
             break;
@@ -328,14 +442,14 @@ int cmd_report(int argc, char **argv)
     }
     int code = read_options(argc, argv, &work->options, &is_done);
     if (!is_done && optind + 1 == argc) {
-        work->paths[1] = argv[optind];
+        work->given[1] = argv[optind];
         code = run(work);
     } else if (!is_done && optind + 2 == argc) {
-        work->paths[0] = argv[optind];
-        work->paths[1] = argv[optind + 1];
+        work->given[0] = argv[optind];
+        work->given[1] = argv[optind + 1];
         code = run(work);
     } else if (!is_done) {
-        code = complain_usage("name one profile, or two: BEFORE AFTER");
+        code = complain_usage("name one run or profile, or two: BEFORE AFTER");
     }
     free(work);
     return code;

@@ -1,10 +1,11 @@
 # What a heap holds, bucket by bucket: a bar, or a pair of bars (before and
 # after), under each bucket's name; once for a wide page, once for a phone.
 #
-# harness/heap/page.c says everything with -e: data (a file of lines "before
-# after"), out (the folder of the pictures), rows, unit, has_before, and for
-# row i: label_i, text_before_i, text_after_i. The page's style sheet knows the
-# colours by these very numbers, and gives them others in the dark.
+# harness/heap/page_plot.c says everything with -e: data (a file of lines
+# "before after"), out (the beginning of the pictures' paths), rows, unit,
+# has_before, and for row i: label_i, text_before_i, text_after_i. The page's
+# style sheet knows the colours by these very numbers, and gives them others in
+# the dark.
 ink = "#333333"
 quiet = "#8A8A8A"
 before = "#B0ADA6"
@@ -31,7 +32,7 @@ do for [pass = 1:2] {
     row = has_before ? 62 : 46
     set terminal svg size wide, 44 + row * rows dynamic \
         font sprintf("sans-serif,%d", size)
-    set output out . (is_wide ? "/bars-wide.svg" : "/bars-narrow.svg")
+    set output out . (is_wide ? "-wide.svg" : "-narrow.svg")
     set lmargin at screen 0.002
     set rmargin at screen 0.985
     set tmargin at screen 0.995
@@ -41,7 +42,7 @@ do for [pass = 1:2] {
     set yrange [rows + 0.5:0.5]
     set xtics autofreq
     set format x "%g " . unit
-    if (!is_wide) { set xtics top / 2; set format x "%.2g " . unit }
+    if (!is_wide) { set xtics top / 2; set format x (strlen(unit) > 0 ? "%.2g " . unit : "%.0f") }
     set xtics add ("" 0)
     do for [i = 1:rows] {
         set label 10 + i told("label", i) at first 0, first i - 0.30 \

@@ -348,6 +348,7 @@ static void markdown_has_a_row_a_bucket_and_escapes(void **state)
         .sides = {{.name = "a", .allocated_bytes = NAN},
                   {.name = "b", .allocated_bytes = 2048}},
         .notes = &notes,
+        .labels = {"before", "after"},
         .rules = "r.yaml",
         .sites_shown = 8,
     };

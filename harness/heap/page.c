@@ -10,8 +10,8 @@
 
 #include "heap/flame.h"
 #include "heap/markup.h"
+#include "heap/page_plot.h"
 #include "heap/whole_file.h"
-#include "report/gnuplot.h"
 
 #include <errno.h>
 #include <math.h>
@@ -19,7 +19,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4600, VARIABLES_SIZE = 16384, AMOUNT_SIZE = 40 };
+enum { PATH_SIZE = 4600, AMOUNT_SIZE = 40, PAGE_PICTURES = 3 };
+
+struct page_picture {
+    char stem[PATH_SIZE + 16]; /* see page_plot.h */
+    char problem[800];         /* "" when it was drawn, or was not wanted */
+};
 
 struct writer {
     const struct page *page;
@@ -28,7 +33,7 @@ struct writer {
     const char *reports_dir;
     FILE *stream;
     char folder[PATH_SIZE];
-    char bars_problem[600]; /* "" when they were drawn */
+    struct page_picture pictures[PAGE_PICTURES];
 };
 
 static const char *bytes_text(double bytes, bool is_change,
@@ -37,115 +42,97 @@ static const char *bytes_text(double bytes, bool is_change,
     return terminal_amount(bytes, "B", is_change, text, AMOUNT_SIZE);
 }
 
-/* --- the bars ------------------------------------------------------------- */
+/* --- the pictures --------------------------------------------------------- */
 
-static double divisor_for(double greatest, const char **ret_unit)
+static int draw_buckets(const struct writer *writer, struct err *err)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double divisor = 1;
-    size_t step = 0;
-    while (greatest / divisor >= 1024 && step < 4) {
-        divisor *= 1024;
-        step++;
-    }
-    *ret_unit = units[step];
-    return divisor;
-}
-
-static void tell_row(const struct writer *writer, size_t row, char *variables)
-{
-    const struct compare_bucket *bucket = &writer->compare->buckets[row];
-    char name[32];
-    char amount[AMOUNT_SIZE];
-    char percent[AMOUNT_SIZE] = "";
-    char text[2 * AMOUNT_SIZE + 8];
-    (void)snprintf(name, sizeof name, "label_%zu", row + 1);
-    gnuplot_tell(variables, VARIABLES_SIZE, name, bucket->name);
-    (void)snprintf(name, sizeof name, "text_before_%zu", row + 1);
-    gnuplot_tell(variables, VARIABLES_SIZE, name,
-                 bytes_text(bucket->amounts[0].bytes, false, amount));
-    (void)snprintf(name, sizeof name, "text_after_%zu", row + 1);
-    if (writer->compare->has_before) {
-        (void)report_percent(bucket->amounts, percent, sizeof percent);
-    }
-    (void)snprintf(text, sizeof text, "%s  %s",
-                   bytes_text(bucket->amounts[1].bytes, false, amount),
-                   percent);
-    gnuplot_tell(variables, VARIABLES_SIZE, name, text);
-}
-
-static int write_bars_data(const struct writer *writer, const char *path,
-                           size_t rows, double divisor, struct err *err)
-{
-    FILE *file = fopen(path, "we");
-    int r = file != NULL ? 0 : -errno;
-    if (file != NULL) {
-        for (size_t i = 0; i < rows; i++) {
-            const struct compare_amount *amounts =
-                writer->compare->buckets[i].amounts;
-            (void)fprintf(file, "%.9g %.9g\n", amounts[0].bytes / divisor,
-                          amounts[1].bytes / divisor);
-        }
-        if (fclose(file) != 0) {
-            r = -errno;
-        }
-    }
-    if (r < 0) {
-        err_set(err, path, 0, 0, "cannot be written: %s", strerror(-r));
-    }
-    return r;
-}
-
-static int draw_bars(struct writer *writer, struct err *err)
-{
-    char variables[VARIABLES_SIZE] = "";
-    char data[PATH_SIZE + 32];
-    char script[PATH_SIZE];
-    char complaints[PATH_SIZE + 32];
+    struct page_plot_bar bars[PAGE_BARS_MAX];
     const struct compare *compare = writer->compare;
-    size_t rows = compare->buckets_count < PAGE_BARS_MAX
-                      ? compare->buckets_count
-                      : PAGE_BARS_MAX;
     const char *unit = NULL;
     double greatest = 0;
-    for (size_t i = 0; i < rows; i++) {
+    size_t count = compare->buckets_count < PAGE_BARS_MAX
+                       ? compare->buckets_count
+                       : PAGE_BARS_MAX;
+    for (size_t i = 0; i < count; i++) {
         greatest = fmax(greatest, fmax(compare->buckets[i].amounts[0].bytes,
                                        compare->buckets[i].amounts[1].bytes));
     }
-    if (rows == 0) {
-        err_set(err, NULL, 0, 0, "nothing is held");
-        return -EINVAL;
+    double divisor = page_plot_unit(greatest, &unit);
+    for (size_t i = 0; i < count; i++) {
+        const struct compare_bucket *bucket = &compare->buckets[i];
+        char amount[AMOUNT_SIZE];
+        char percent[AMOUNT_SIZE] = "";
+        struct page_plot_bar *bar = &bars[i];
+        *bar = (struct page_plot_bar){
+            .values = {bucket->amounts[0].bytes / divisor,
+                       bucket->amounts[1].bytes / divisor}};
+        if (compare->has_before) {
+            (void)report_percent(bucket->amounts, percent, sizeof percent);
+        }
+        (void)snprintf(bar->label, sizeof bar->label, "%s", bucket->name);
+        (void)snprintf(bar->texts[0], sizeof bar->texts[0], "%s",
+                       bytes_text(bucket->amounts[0].bytes, false, amount));
+        (void)snprintf(bar->texts[1], sizeof bar->texts[1], "%s  %s",
+                       bytes_text(bucket->amounts[1].bytes, false, amount),
+                       percent);
     }
-    double divisor = divisor_for(greatest, &unit);
-    (void)snprintf(data, sizeof data, "%s/bars.dat", writer->folder);
-    (void)snprintf(complaints, sizeof complaints, "%s/complaints",
-                   writer->folder);
-    (void)snprintf(script, sizeof script, "%.4500s/heap-bars.gp",
-                   writer->reports_dir);
-    int r = write_bars_data(writer, data, rows, divisor, err);
-    if (r < 0) {
-        return r;
+    return page_plot_bars(writer->reports_dir, writer->pictures[0].stem, bars,
+                          count, unit, compare->has_before, err);
+}
+
+static int draw_troughs(const struct writer *writer, struct err *err)
+{
+    return page_plot_troughs(writer->reports_dir, writer->pictures[1].stem,
+                             writer->report->runs, err);
+}
+
+static int draw_alive(const struct writer *writer, struct err *err)
+{
+    struct report_count counts[REPORT_COUNTS_MAX];
+    struct page_plot_bar bars[REPORT_COUNTS_MAX];
+    size_t count = report_counts(writer->report, counts);
+    for (size_t i = 0; i < count; i++) {
+        struct page_plot_bar *bar = &bars[i];
+        *bar = (struct page_plot_bar){
+            .values = {counts[i].alive[0], counts[i].alive[1]}};
+        (void)snprintf(bar->label, sizeof bar->label, "%s", counts[i].name);
+        for (int side = 0; side < 2; side++) {
+            (void)report_alive(&counts[i], side, bar->texts[side],
+                               sizeof bar->texts[side]);
+        }
     }
-    gnuplot_tell(variables, sizeof variables, "data", data);
-    gnuplot_tell(variables, sizeof variables, "out", writer->folder);
-    gnuplot_tell(variables, sizeof variables, "unit", unit);
-    gnuplot_tell_number(variables, sizeof variables, "rows", (double)rows);
-    gnuplot_tell_number(variables, sizeof variables, "has_before",
-                        compare->has_before);
-    for (size_t i = 0; i < rows; i++) {
-        tell_row(writer, i, variables);
+    return page_plot_bars(writer->reports_dir, writer->pictures[2].stem, bars,
+                          count, "", true, err);
+}
+
+static const struct {
+    const char *name;
+    int (*draw)(const struct writer *writer, struct err *err);
+    bool is_of_runs;
+} drawings[PAGE_PICTURES] = {
+    {"buckets", draw_buckets, false},
+    {"troughs", draw_troughs, true},
+    {"alive", draw_alive, true},
+};
+
+static void draw_pictures(struct writer *writer)
+{
+    for (size_t i = 0; i < PAGE_PICTURES; i++) {
+        struct page_picture *picture = &writer->pictures[i];
+        struct err err = {0};
+        (void)snprintf(picture->stem, sizeof picture->stem, "%s/%s",
+                       writer->folder, drawings[i].name);
+        if ((!drawings[i].is_of_runs || writer->report->runs[1] != NULL) &&
+            drawings[i].draw(writer, &err) < 0) {
+            (void)err_format(&err, picture->problem, sizeof picture->problem);
+        }
     }
-    return gnuplot_run(script, variables, complaints, err);
 }
 
 static void remove_folder(const struct writer *writer)
 {
-    static const char *const names[] = {"bars.dat", "complaints",
-                                        "bars-wide.svg", "bars-narrow.svg"};
-    char path[PATH_SIZE + 32];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", writer->folder, names[i]);
-        (void)unlink(path);
+    for (size_t i = 0; i < PAGE_PICTURES; i++) {
+        page_plot_remove(writer->pictures[i].stem);
     }
     (void)rmdir(writer->folder);
 }
@@ -259,14 +246,18 @@ static int write_table(const struct writer *writer)
                               report_error_bytes(&compare->total[1])};
     const double allocated[2] = {report->sides[0].allocated_bytes,
                                  report->sides[1].allocated_bytes};
-    (void)fputs(compare->has_before
-                    ? "<table><thead><tr><th>bucket</th><th>before</th>"
-                      "<th>after</th><th class=\"wide-only\">change</th>"
-                      "<th></th></tr></thead><tbody>\n"
-                    : "<table><thead><tr><th>bucket</th><th>bytes</th>"
-                      "<th>share</th><th class=\"wide-only\">objects</th>"
-                      "</tr></thead><tbody>\n",
-                writer->stream);
+    if (compare->has_before) {
+        (void)fprintf(writer->stream,
+                      "<table><thead><tr><th>bucket</th><th>%s</th>"
+                      "<th>%s</th><th class=\"wide-only\">change</th>"
+                      "<th></th></tr></thead><tbody>\n",
+                      report->labels[0], report->labels[1]);
+    } else {
+        (void)fputs("<table><thead><tr><th>bucket</th><th>bytes</th>"
+                    "<th>share</th><th class=\"wide-only\">objects</th>"
+                    "</tr></thead><tbody>\n",
+                    writer->stream);
+    }
     for (size_t i = 0; i < compare->buckets_count; i++) {
         const struct compare_bucket *bucket = &compare->buckets[i];
         write_row(writer, bucket->name, bucket->amounts,
@@ -276,6 +267,11 @@ static int write_table(const struct writer *writer)
     if (errors[0] > 0 || errors[1] > 0) {
         write_figures(writer, "sampling error (95&nbsp;%)", "&plusmn;", errors);
     }
+    const double padding[2] = {report->sides[0].padding_bytes,
+                               report->sides[1].padding_bytes};
+    if (padding[0] > 0 || padding[1] > 0) {
+        write_figures(writer, "held by the samples themselves", "", padding);
+    }
     if (!isnan(allocated[0]) || !isnan(allocated[1])) {
         write_figures(writer, "allocated, as jemalloc counts", "", allocated);
     }
@@ -283,23 +279,83 @@ static int write_table(const struct writer *writer)
     return 0;
 }
 
-static int write_bars(const struct writer *writer)
+static int write_picture(const struct writer *writer, size_t index)
 {
-    char path[PATH_SIZE + 32];
+    const struct page_picture *picture = &writer->pictures[index];
+    char path[PATH_SIZE + 96];
     struct err err = {0};
-    if (writer->bars_problem[0] != '\0') {
+    if (picture->problem[0] != '\0') {
         (void)fputs("<p class=\"aside\">Not drawn: ", writer->stream);
-        markup_text(writer->bars_problem, writer->stream);
+        markup_text(picture->problem, writer->stream);
         (void)fputs("</p>\n", writer->stream);
         return 0;
     }
-    (void)snprintf(path, sizeof path, "%s/bars-wide.svg", writer->folder);
+    (void)snprintf(path, sizeof path, "%s-wide.svg", picture->stem);
     int r = copy_svg(writer, path, "wide-only", &err);
     if (r == 0) {
-        (void)snprintf(path, sizeof path, "%s/bars-narrow.svg", writer->folder);
+        (void)snprintf(path, sizeof path, "%s-narrow.svg", picture->stem);
         r = copy_svg(writer, path, "narrow-only", &err);
     }
     return r;
+}
+
+static void write_key(const struct writer *writer)
+{
+    const struct report *report = writer->report;
+    if (writer->compare->has_before) {
+        (void)fprintf(writer->stream,
+                      "<p><span class=\"key before\">%s</span> "
+                      "<span class=\"key after\">%s</span></p>\n",
+                      report->labels[0], report->labels[1]);
+    }
+}
+
+static int write_bars(const struct writer *writer)
+{
+    write_key(writer);
+    return write_picture(writer, 0);
+}
+
+static int write_troughs(const struct writer *writer)
+{
+    if (writer->report->runs[1] == NULL) {
+        return 0;
+    }
+    (void)fputs("<h2>Allocated memory, trough by trough</h2>\n",
+                writer->stream);
+    return write_picture(writer, 1);
+}
+
+static int write_alive(const struct writer *writer)
+{
+    struct report_count counts[REPORT_COUNTS_MAX];
+    if (report_counts(writer->report, counts) == 0) {
+        return 0;
+    }
+    (void)fputs("<h2>What is alive</h2>\n<p class=\"aside\">Spawned and not "
+                "finished, or counted by a gauge. Growing: every reading of "
+                "the last third of the run lies above every one of the "
+                "first.</p>\n",
+                writer->stream);
+    write_key(writer);
+    return write_picture(writer, 2);
+}
+
+static int write_verdicts(const struct writer *writer)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct run_heap *run = writer->report->runs[side];
+        if (run == NULL || run->verdict[0] == '\0') {
+            continue;
+        }
+        (void)fprintf(
+            writer->stream, "<p class=\"verdict\"><b>%s</b> %s: ", run->verdict,
+            writer->report->runs[0] != NULL ? writer->report->labels[side]
+                                            : "the run");
+        markup_text(run->reason, writer->stream);
+        (void)fputs("</p>\n", writer->stream);
+    }
+    return 0;
 }
 
 static void write_stack(const struct writer *writer,
@@ -371,35 +427,10 @@ static int write_sites(const struct writer *writer)
     return 0;
 }
 
-static int write_pictures(const struct writer *writer)
-{
-    for (size_t i = 0; i < writer->page->pictures_count; i++) {
-        const struct page_picture *picture = &writer->page->pictures[i];
-        struct err err = {0};
-        (void)fputs("<h2>", writer->stream);
-        markup_text(picture->heading, writer->stream);
-        (void)fputs("</h2>\n", writer->stream);
-        if (copy_svg(writer, picture->path, "", &err) < 0) {
-            (void)fputs("<p class=\"aside\">Not drawn.</p>\n", writer->stream);
-        }
-    }
-    return 0;
-}
-
 static int write_flame(const struct writer *writer)
 {
     int r = flame_write(writer->compare, writer->stream);
     return r == FLAME_EMPTY ? 0 : r;
-}
-
-static int write_key(const struct writer *writer)
-{
-    (void)fputs(writer->compare->has_before
-                    ? "<span class=\"key before\">before</span> "
-                      "<span class=\"key after\">after</span>"
-                    : "",
-                writer->stream);
-    return 0;
 }
 
 static int write_flame_key(const struct writer *writer)
@@ -420,8 +451,7 @@ static int write_sources(const struct writer *writer)
     for (int side = writer->compare->has_before ? 0 : 1; side < 2; side++) {
         (void)fprintf(writer->stream, "<li>%s: ",
                       !writer->compare->has_before ? "profile"
-                      : side == 0                  ? "before"
-                                                   : "after");
+                                                   : report->labels[side]);
         markup_text(report->sides[side].name, writer->stream);
         (void)fputs(" (", writer->stream);
         markup_text(report_describe(&report->sides[side], text, sizeof text),
@@ -443,12 +473,12 @@ static const struct {
     const char *name;
     int (*write)(const struct writer *writer);
 } parts[] = {
-    {"title", write_title},       {"lead", write_lead},
-    {"headline", write_headline}, {"table", write_table},
-    {"key", write_key},           {"bars", write_bars},
-    {"pictures", write_pictures}, {"sites", write_sites},
-    {"flame", write_flame},       {"flame_key", write_flame_key},
-    {"sources", write_sources},
+    {"title", write_title},         {"lead", write_lead},
+    {"headline", write_headline},   {"table", write_table},
+    {"verdicts", write_verdicts},   {"bars", write_bars},
+    {"troughs", write_troughs},     {"alive", write_alive},
+    {"sites", write_sites},         {"flame", write_flame},
+    {"flame_key", write_flame_key}, {"sources", write_sources},
 };
 
 /* --- the template --------------------------------------------------------- */
@@ -533,7 +563,6 @@ int page_write(const struct page *page, const char *reports_dir,
                             .report = page->report,
                             .compare = page->report->compare,
                             .reports_dir = reports_dir};
-    struct err bars = {0};
     (void)snprintf(writer.folder, sizeof writer.folder, "%.4500s.parts-XXXXXX",
                    path);
     if (mkdtemp(writer.folder) == NULL) {
@@ -541,10 +570,7 @@ int page_write(const struct page *page, const char *reports_dir,
         err_set(err, path, 0, 0, "cannot be written: %s", strerror(-r));
         return r;
     }
-    if (draw_bars(&writer, &bars) < 0) {
-        (void)err_format(&bars, writer.bars_problem,
-                         sizeof writer.bars_problem);
-    }
+    draw_pictures(&writer);
     int r = write_file(&writer, path, err);
     remove_folder(&writer);
     return r;

@@ -13,23 +13,14 @@
 #include "heap/report.h"
 
 enum {
-    PAGE_BARS_MAX = 14, /* buckets drawn; the table has all */
-    PAGE_PICTURES_MAX = 4,
+    PAGE_BARS_MAX = 14,             /* buckets drawn; the table has all */
     PAGE_FILE_MAX_BYTES = 16 << 20, /* template, picture */
-};
-
-/* A picture that is there already, as SVG of gnuplot's. */
-struct page_picture {
-    const char *heading;
-    const char *path;
 };
 
 struct page {
     const struct report *report;
     const char *title;
     const char *lead; /* a sentence or two under it; "" for none */
-    struct page_picture pictures[PAGE_PICTURES_MAX];
-    size_t pictures_count;
 };
 
 /* Writes |path|. 0; or -errno and |err|, with no file left. */

@@ -69,6 +69,7 @@ static void setup(struct fixture *f, bool has_before)
         .sides = {{.name = "b.heap", .allocated_bytes = NAN},
                   {.name = "a.heap", .allocated_bytes = NAN}},
         .notes = &f->notes,
+        .labels = {"before", "after"},
         .rules = "r.yaml",
         .sites_shown = 8,
     };

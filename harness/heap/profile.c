@@ -153,6 +153,10 @@ int profile_add_site(struct profile *profile, const uint32_t *places,
     }
     profile->frames_count += count;
     if (profile->sample_bytes > 0) {
+        double size = bytes / objects;
+        if (size <= PROFILE_SMALL_MAX_BYTES) {
+            profile->padding_bytes += objects * (PROFILE_SAMPLED_BYTES - size);
+        }
         unbias((double)profile->sample_bytes, site);
     }
     return 0;

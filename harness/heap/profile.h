@@ -30,6 +30,10 @@ enum {
     PROFILE_LINES_MAX = 64 << 20,
     PROFILE_MODULES_MAX = 1 << 16,
     PROFILE_BUILD_ID_MAX = 32, /* bytes */
+    /* jemalloc moves a sampled object of up to SC_SMALL_MAXCLASS bytes to the
+     * smallest large class (arena_prof_promote), and counts it as that. */
+    PROFILE_SAMPLED_BYTES = 16384,
+    PROFILE_SMALL_MAX_BYTES = 14336,
 };
 
 /* One line of source. 0 where it is not known. */
@@ -73,6 +77,8 @@ struct profile {
     struct words *words; /* lent */
     enum profile_kind kind;
     uint64_t sample_bytes; /* mean bytes from sample to sample; 0: all */
+    double padding_bytes;  /* what sampling itself holds: a sampled object lies
+                            * in PROFILE_SAMPLED_BYTES of its own */
     struct profile_site *sites;
     size_t sites_count, sites_room;
     uint32_t *frames;

@@ -1,6 +1,7 @@
 #include "heap/report.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { AMOUNT_SIZE = 40, LABEL_WIDTH = 30 };
@@ -71,6 +72,73 @@ char *report_describe(const struct report_side *side, char *text, size_t size)
         (void)snprintf(text, size, "%s, %zu stacks", kinds[side->kind],
                        side->sites_count);
     }
+    return text;
+}
+
+static const struct run_heap_count *find_count(const struct run_heap *run,
+                                               const char *name)
+{
+    for (size_t i = 0; run != NULL && i < run->counts_count; i++) {
+        if (strcmp(run->counts[i].name, name) == 0) {
+            return &run->counts[i];
+        }
+    }
+    return NULL;
+}
+
+static int by_alive(const void *a, const void *b)
+{
+    const struct report_count *left = a;
+    const struct report_count *right = b;
+    double mine = fmax(left->alive[0], left->alive[1]);
+    double theirs = fmax(right->alive[0], right->alive[1]);
+    return mine != theirs ? (mine < theirs) - (mine > theirs)
+                          : strcmp(left->name, right->name);
+}
+
+/* One row; of one run both sides are its own. */
+static bool make_count(const struct report *report,
+                       const struct run_heap_count *after,
+                       struct report_count *ret_count)
+{
+    const struct run_heap *before = report->runs[0];
+    const struct run_heap_count *other = find_count(before, after->name);
+    *ret_count = (struct report_count){
+        .name = after->name,
+        .alive = {before == NULL  ? after->first
+                  : other != NULL ? other->last
+                                  : 0,
+                  after->last},
+        .is_growing = {other != NULL && other->is_growing, after->is_growing},
+    };
+    bool is_alive = ret_count->alive[0] > 0 || ret_count->alive[1] > 0;
+    return ret_count->is_growing[0] || ret_count->is_growing[1] ||
+           (after->is_pair && is_alive);
+}
+
+size_t report_counts(const struct report *report,
+                     struct report_count counts[REPORT_COUNTS_MAX])
+{
+    struct report_count all[RUN_HEAP_COUNTS_MAX];
+    const struct run_heap *after = report->runs[1];
+    size_t count = 0;
+    for (size_t i = 0; after != NULL && i < after->counts_count; i++) {
+        count += make_count(report, &after->counts[i], &all[count]);
+    }
+    qsort(all, count, sizeof *all, by_alive);
+    count = count < REPORT_COUNTS_MAX ? count : REPORT_COUNTS_MAX;
+    memcpy(counts, all, count * sizeof *counts);
+    return count;
+}
+
+char *report_alive(const struct report_count *count, int side, char *text,
+                   size_t size)
+{
+    char number[AMOUNT_SIZE];
+    (void)snprintf(
+        text, size, "%s%s",
+        terminal_amount(count->alive[side], "", false, number, sizeof number),
+        count->is_growing[side] ? ", growing" : "");
     return text;
 }
 
@@ -178,7 +246,7 @@ static void print_buckets(const struct printer *printer)
     print_heading(printer, "What is held");
     if (compare->has_before) {
         (void)fprintf(printer->stream, "  %-*s %12s %12s %12s\n", LABEL_WIDTH,
-                      "bucket", "before", "after", "change");
+                      "bucket", report->labels[0], report->labels[1], "change");
     } else {
         (void)fprintf(printer->stream, "  %-*s %12s %9s %14s\n", LABEL_WIDTH,
                       "bucket", "bytes", "share", "objects");
@@ -193,11 +261,36 @@ static void print_buckets(const struct printer *printer)
     if (errors[0] > 0 || errors[1] > 0) {
         print_figures(printer, "  sampling error (95 %)", "+-", errors);
     }
+    const double padding[2] = {report->sides[0].padding_bytes,
+                               report->sides[1].padding_bytes};
     const double allocated[2] = {report->sides[0].allocated_bytes,
                                  report->sides[1].allocated_bytes};
+    if (padding[0] > 0 || padding[1] > 0) {
+        print_figures(printer, "  held by the samples themselves", "", padding);
+    }
     if (!isnan(allocated[0]) || !isnan(allocated[1])) {
         print_figures(printer, "  allocated, as jemalloc counts", "",
                       allocated);
+    }
+}
+
+static void print_counts(const struct printer *printer)
+{
+    struct report_count counts[REPORT_COUNTS_MAX];
+    const struct report *report = printer->report;
+    size_t count = report_counts(report, counts);
+    char texts[2][2 * AMOUNT_SIZE];
+    if (count == 0) {
+        return;
+    }
+    print_heading(printer, "What is alive");
+    (void)fprintf(printer->stream, "  %-*s %20s %20s\n", LABEL_WIDTH, "",
+                  report->labels[0], report->labels[1]);
+    for (size_t i = 0; i < count; i++) {
+        (void)fprintf(printer->stream, "  %-*s %20s %20s\n", LABEL_WIDTH,
+                      counts[i].name,
+                      report_alive(&counts[i], 0, texts[0], sizeof texts[0]),
+                      report_alive(&counts[i], 1, texts[1], sizeof texts[1]));
     }
 }
 
@@ -268,15 +361,24 @@ static void print_sites(const struct printer *printer, bool is_growth,
 static void print_sources(const struct printer *printer)
 {
     const struct report *report = printer->report;
-    static const char *const names[] = {"before", "after"};
     char text[256];
     for (int side = report->compare->has_before ? 0 : 1; side < 2; side++) {
         (void)fprintf(printer->stream, "  %-8s %s\n           %s\n",
-                      report->compare->has_before ? names[side] : "profile",
+                      report->compare->has_before ? report->labels[side]
+                                                  : "profile",
                       report->sides[side].name,
                       report_describe(&report->sides[side], text, sizeof text));
     }
     (void)fprintf(printer->stream, "  buckets  %s\n", report->rules);
+    for (int side = 0; side < 2; side++) {
+        const struct run_heap *run = report->runs[side];
+        if (run != NULL && run->verdict[0] != '\0') {
+            (void)fprintf(printer->stream, "  %-8s %s: %s\n",
+                          report->runs[0] != NULL ? report->labels[side]
+                                                  : "verdict",
+                          run->verdict, run->reason);
+        }
+    }
 }
 
 void report_print(const struct report *report, enum terminal_style style,
@@ -286,6 +388,7 @@ void report_print(const struct report *report, enum terminal_style style,
     const struct symbols_notes *notes = report->notes;
     print_sources(&printer);
     print_buckets(&printer);
+    print_counts(&printer);
     if (report->compare->has_before) {
         print_sites(&printer, false, "Call sites that shrank most");
         print_sites(&printer, true, "Call sites that grew most");

@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "heap/compare.h"
+#include "heap/run_heap.h"
 #include "heap/symbols.h"
 #include "report/terminal.h"
 
@@ -17,6 +18,7 @@ enum {
     REPORT_SITES_DEFAULT = 8,
     REPORT_SITES_MAX = 1000,
     REPORT_STACK_SHOWN = 6, /* frames of a site */
+    REPORT_COUNTS_MAX = 12, /* rows of what is alive; more are left out */
 };
 
 /* One side: before, or after (also that of a single profile). */
@@ -25,12 +27,24 @@ struct report_side {
     enum profile_kind kind;
     uint64_t sample_bytes;
     size_t sites_count;
+    double padding_bytes;   /* held by the samples themselves; 0: nothing */
     double allocated_bytes; /* by the allocator's own count; NaN: not known */
+};
+
+/* How many of a thing were alive on either side. */
+struct report_count {
+    const char *name;
+    double alive[2];
+    bool is_growing[2]; /* over its run */
 };
 
 struct report {
     const struct compare *compare;
     struct report_side sides[2];
+    const char *labels[2]; /* "before", "after"; or "first", "last" of a run */
+    /* Where the profiles come from: two runs, or (only [1]) first and last of
+     * one; NULL: not from runs. */
+    const struct run_heap *runs[2];
     const struct symbols_notes *notes;
     const char *rules; /* the rules file */
     size_t sites_shown;
@@ -47,6 +61,15 @@ double report_error_bytes(const struct compare_amount *amount);
 /* "-81 %", "new", "gone", "" for no change at all. Returns |text|. */
 char *report_percent(const struct compare_amount amounts[2], char *text,
                      size_t size);
+
+/* What is alive that should be looked at: what grows on a side, and pairs of
+ * which any are alive; most on either side first. Returns how many. */
+size_t report_counts(const struct report *report,
+                     struct report_count counts[REPORT_COUNTS_MAX]);
+
+/* "4,545, growing". Returns |text|. */
+char *report_alive(const struct report_count *count, int side, char *text,
+                   size_t size);
 
 /* "telemetry.c:120", with the folder that holds the file; "" when it is not
  * known. Returns |text|. */

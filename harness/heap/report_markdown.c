@@ -105,11 +105,16 @@ static void print_table(const struct report *report, FILE *stream)
                               report_error_bytes(&compare->total[1])};
     const double allocated[2] = {report->sides[0].allocated_bytes,
                                  report->sides[1].allocated_bytes};
-    (void)fputs(compare->has_before ? "| bucket | before | after | change | |\n"
-                                      "|---|---:|---:|---:|---:|\n"
-                                    : "| bucket | bytes | share | objects |\n"
-                                      "|---|---:|---:|---:|\n",
-                stream);
+    if (compare->has_before) {
+        (void)fprintf(stream,
+                      "| bucket | %s | %s | change | |\n"
+                      "|---|---:|---:|---:|---:|\n",
+                      report->labels[0], report->labels[1]);
+    } else {
+        (void)fputs("| bucket | bytes | share | objects |\n"
+                    "|---|---:|---:|---:|\n",
+                    stream);
+    }
     for (size_t i = 0; i < compare->buckets_count; i++) {
         print_row(report, compare->buckets[i].name, compare->buckets[i].amounts,
                   false, stream);
@@ -118,9 +123,47 @@ static void print_table(const struct report *report, FILE *stream)
     if (errors[0] > 0 || errors[1] > 0) {
         print_figures(report, "sampling error (95 %)", "±", errors, stream);
     }
+    const double padding[2] = {report->sides[0].padding_bytes,
+                               report->sides[1].padding_bytes};
+    if (padding[0] > 0 || padding[1] > 0) {
+        print_figures(report, "held by the samples themselves", "", padding,
+                      stream);
+    }
     if (!isnan(allocated[0]) || !isnan(allocated[1])) {
         print_figures(report, "allocated, as jemalloc counts", "", allocated,
                       stream);
+    }
+}
+
+static void print_counts(const struct report *report, FILE *stream)
+{
+    struct report_count counts[REPORT_COUNTS_MAX];
+    size_t count = report_counts(report, counts);
+    char texts[2][2 * AMOUNT_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0) {
+            (void)fprintf(stream, "\n| alive | %s | %s |\n|---|---:|---:|\n",
+                          report->labels[0], report->labels[1]);
+        }
+        (void)fputs("| ", stream);
+        print_escaped(counts[i].name, stream);
+        (void)fprintf(stream, " | %s | %s |\n",
+                      report_alive(&counts[i], 0, texts[0], sizeof texts[0]),
+                      report_alive(&counts[i], 1, texts[1], sizeof texts[1]));
+    }
+}
+
+static void print_verdicts(const struct report *report, FILE *stream)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct run_heap *run = report->runs[side];
+        if (run != NULL && run->verdict[0] != '\0') {
+            (void)fprintf(stream, "**%s** (%s): ", run->verdict,
+                          report->runs[0] != NULL ? report->labels[side]
+                                                  : "the run");
+            print_escaped(run->reason, stream);
+            (void)fputs("\n\n", stream);
+        }
     }
 }
 
@@ -131,7 +174,9 @@ void report_print_markdown(const struct report *report, FILE *stream)
     char text[256];
     (void)fprintf(stream, "## Heap%s\n\n",
                   compare->has_before ? ", before and after" : "");
+    print_verdicts(report, stream);
     print_table(report, stream);
+    print_counts(report, stream);
     if (compare->has_before) {
         print_sites(report, false, "Call sites that shrank most", stream);
         print_sites(report, true, "Call sites that grew most", stream);

@@ -1,0 +1,71 @@
+/* run_heap.h - what a recorded run knows about an observer's heap.
+ *
+ * Of one observer: which ebbs left a heap profile (dumps.h), what the allocator
+ * said it had handed out at each, what the judge said, and how many of each
+ * kind of thing were alive: the pairs of its tally (spawned less finished) and
+ * its gauges that count things. Of all observers: the troughs of allocated
+ * memory, for a picture.
+ */
+#ifndef PLATEAU_HEAP_RUN_HEAP_H
+#define PLATEAU_HEAP_RUN_HEAP_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RUN_HEAP_LINES_MAX = 8,   /* observers drawn; more are left out */
+    RUN_HEAP_COUNTS_MAX = 64, /* things counted; more are left out */
+    RUN_HEAP_NAME_SIZE = 80,
+    RUN_HEAP_GROWTH_MIN = 6, /* ebbs; with fewer nothing is called growing */
+};
+
+/* A trough: events up to then, bytes. */
+struct run_heap_point {
+    double events;
+    double bytes;
+};
+
+struct run_heap_line {
+    char observer[RUN_HEAP_NAME_SIZE];
+    struct run_heap_point *points;
+    size_t count;
+};
+
+struct run_heap_count {
+    char name[40];
+    bool is_pair;
+    double first, last; /* alive at |first_ebb| and |last_ebb| */
+    /* Every reading of the last third of the run lies above every one of the
+     * first third. */
+    bool is_growing;
+};
+
+struct run_heap {
+    char name[RUN_HEAP_NAME_SIZE];     /* of the scenario */
+    char observer[RUN_HEAP_NAME_SIZE]; /* ROLE-ORDINAL */
+    char verdict[16];                  /* of its allocated memory; "": none */
+    char reason[256];
+    uint32_t first_ebb;  /* the first settled one with a profile */
+    uint32_t last_ebb;   /* the last with one; may be the same */
+    double allocated[2]; /* bytes at these; NaN when not known */
+    struct run_heap_count counts[RUN_HEAP_COUNTS_MAX];
+    size_t counts_count;
+    struct run_heap_line lines[RUN_HEAP_LINES_MAX]; /* ours is the first */
+    size_t lines_count;
+};
+
+/* Reads the run in |folder|; |observer| NULL: the one that has a profile and
+ * holds most at the end. 0, to be released; or -errno and |err|: -ENOENT when
+ * there is no such run or observer, -ENODATA when it has no profiles, or what
+ * store_open() says. */
+int run_heap_load(const char *folder, const char *observer,
+                  struct run_heap *run, struct err *err);
+void run_heap_deinit(struct run_heap *run);
+
+/* Of at least RUN_HEAP_GROWTH_MIN readings: see is_growing. */
+bool run_heap_is_growing(const double *values, size_t count);
+
+#endif
