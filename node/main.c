@@ -36,7 +36,7 @@ enum option_key {
 struct numbers {
     int64_t ready_fd, publish_ms, payload_bytes;
     int64_t idle_timeout_ms, keep_alive_ms, handshake_timeout_ms;
-    int64_t load_ms;
+    int64_t load_ms, tally_ms;
     int64_t net_loss, net_delay, net_jitter, net_reorder, net_duplicate;
 };
 
@@ -60,6 +60,8 @@ static const struct {
      600000, 1000, "give up a dial after so long"},
     {"load-ms", offsetof(struct numbers, load_ms), 0, 3600000, 500,
      "sample the own load so often; 0: never"},
+    {"tally-ms", offsetof(struct numbers, tally_ms), 1, 60000, 20,
+     "bring the tally up to date so often"},
     {"net-loss", offsetof(struct numbers, net_loss), 0, 100, 0,
      "lose so many percent of the datagrams sent"},
     {"net-delay", offsetof(struct numbers, net_delay), 0, 60000, 0,
@@ -302,6 +304,7 @@ static int read_config(int argc, char **argv, struct node_config *config)
     config->publish_interval_ns = numbers.publish_ms * 1000000;
     config->payload_bytes = (size_t)numbers.payload_bytes;
     config->load_period_ns = numbers.load_ms * 1000000;
+    config->tally_period_ns = numbers.tally_ms * 1000000;
     config->transport = (struct transport_params){
         .idle_timeout_ns = numbers.idle_timeout_ms * 1000000,
         .keep_alive_ns = numbers.keep_alive_ms * 1000000,

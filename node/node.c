@@ -31,8 +31,6 @@ enum { FAILED_DIALS_MAX = 16 /* more in one turn are found by time-out */ };
 #define LATENCY_SMOOTHING 16
 
 #define HOUSEKEEPING_S 0.25
-/* How soon an asking harness gets its answer; one turn costs some 10 us. */
-#define TALLY_S 0.02
 /* A connection that no view needs is closed after so long a silence. */
 #define STRAY_IDLE_NS INT64_C(1000000000)
 /* Two connections to one peer are let be for as long, so that both sides know
@@ -542,7 +540,8 @@ static void start_timers(struct node *node)
     start_timer(node, &node->leave_timer, on_leave_timer, 0.);
     start_timer(node, &node->housekeeping_timer, on_housekeeping,
                 HOUSEKEEPING_S);
-    start_timer(node, &node->tally_timer, update_tally, TALLY_S);
+    start_timer(node, &node->tally_timer, update_tally,
+                (double)config->tally_period_ns / 1e9);
     start_timer(node, &node->publish_timer, publish,
                 (double)config->publish_interval_ns / 1e9);
     start_timer(node, &node->load_timer, sample_load,

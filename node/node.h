@@ -37,6 +37,9 @@ struct node_config {
     size_t payload_bytes;
     struct defects defects;
     int64_t load_period_ns; /* how often the own load is sampled; 0: never */
+    /* How often the tally is brought up to date, and thus how soon a harness
+     * that asks gets its answer; one turn costs some 10 us, and a wake. > 0 */
+    int64_t tally_period_ns;
     struct telemetry_config telemetry;
     struct transport_params transport;
     struct hyparview_params hyparview;
