@@ -485,6 +485,27 @@ static void a_write_beyond_the_bound_is_refused_whole(void **state)
     free(data);
 }
 
+static void what_is_acknowledged_makes_room_again(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct end end;
+    uint8_t *data = calloc(1, TRANSPORT_WRITE_MAX);
+    connect_sides(&a, &b, &end);
+    assert_int_equal(transport_write(end.conn, data, TRANSPORT_WRITE_MAX), 0);
+    ev_tstamp began_s = ev_time();
+    while (transport_write(end.conn, data, 1) == -ENOBUFS &&
+           ev_time() - began_s < WAIT_S) {
+        (void)wait_at_most(&(bool){false}, 0.01);
+    }
+    assert_int_equal(transport_write(end.conn, data, 1), 0);
+    transport_finish(end.conn);
+    assert_true(wait_for(&end.is_finished));
+    assert_int_equal(b.accepted[0].received_bytes, TRANSPORT_WRITE_MAX + 2);
+    close_sides(&a, &b);
+    free(data);
+}
+
 static void a_dead_address_is_refused_at_once(void **state)
 {
     (void)state;
@@ -616,6 +637,7 @@ int main(void)
         cmocka_unit_test(a_keep_alive_holds_what_silence_would_end),
         cmocka_unit_test(a_half_done_handshake_ends_on_both_sides),
         cmocka_unit_test(a_write_beyond_the_bound_is_refused_whole),
+        cmocka_unit_test(what_is_acknowledged_makes_room_again),
         cmocka_unit_test(a_dead_address_is_refused_at_once),
         cmocka_unit_test(a_close_is_heard_by_the_other_side),
         cmocka_unit_test(silence_ends_in_an_idle_loss),
