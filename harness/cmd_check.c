@@ -2,6 +2,7 @@
 
 #include "assess.h"
 #include "exit_code.h"
+#include "judge/budget.h"
 #include "judge/pool.h"
 #include "judge/series_csv.h"
 #include "judge/verdict_json.h"
@@ -25,6 +26,8 @@ struct check {
     struct series_csv_format format;
     const char *unit;
     double quantum; /* 0: by the unit */
+    struct judge_budget budget;
+    double limit; /* 0: not known */
     bool is_json;
     FILE *
         out; /* standard output; of JSON, what will be printed if all is well */
@@ -57,7 +60,10 @@ static void print_help(void)
         "  --unit U         of the value (default B); \"\" for a count\n"
         "  --quantum Q      the smallest step its values make (default 4096 "
         "for bytes,\n"
-        "                   else 1)\n\n"
+        "                   else 1)\n"
+        "  --budget TEXT    what may grow: '64 B/event', '1 MiB/h', '2 %%'\n"
+        "  --limit AMOUNT   of the value, '512 MiB': says when it is reached"
+        "\n\n"
         "  --json           print one JSON object and nothing else\n"
         "  --help           print this\n\n"
         "Exit status: 0 plateau, 1 climb, 2 inconclusive, 3 invalid,\n"
@@ -76,6 +82,8 @@ static void set_rule(const struct check *check, bool has_events,
     ret_rule->alpha = pool_alpha(check->paths_count, ALPHA);
     ret_rule->has_events = has_events;
     ret_rule->unit = check->unit;
+    ret_rule->budget = check->budget;
+    ret_rule->limit = check->limit;
     if (!are_bytes) {
         ret_rule->plateau_margin_per_event = 0.;
     }
@@ -346,6 +354,14 @@ static bool set_quantum(const char *text, struct check *check)
 static const char *take_option(int key, const char *text, struct check *check)
 {
     switch (key) {
+    case 'b':
+        return budget_parse(text, &check->budget, NULL) == 0
+                   ? NULL
+                   : "--budget takes '64 B/event', '1 MiB/h' or '2 %'";
+    case 'l':
+        return budget_parse_amount(text, &check->limit, NULL) == 0
+                   ? NULL
+                   : "--limit takes an amount like '512 MiB'";
     case 't':
         check->format.time = text;
         return NULL;
@@ -382,6 +398,8 @@ int cmd_check(int argc, char **argv)
         {"delimiter", required_argument, NULL, 'd'},
         {"unit", required_argument, NULL, 'u'},
         {"quantum", required_argument, NULL, 'q'},
+        {"budget", required_argument, NULL, 'b'},
+        {"limit", required_argument, NULL, 'l'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {0},
