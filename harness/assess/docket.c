@@ -138,6 +138,9 @@ static int add_series(const struct panel *panel,
     int result = fill_points(panel, column, series);
     metric_rule(metric, column->quantum, series->unit, panel->are_troughs,
                 &series->rule);
+    if (series->is_memory && !series->is_ourselves) {
+        series->rule.budget = panel->budget;
+    }
     series->rule.has_events = has_events;
     series->rule.covariates =
         series->covariates_count > 0 ? series->covariates : NULL;

@@ -1,5 +1,7 @@
 #include "assess/panel.h"
 
+#include "judge/budget.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -237,6 +239,10 @@ int panel_read(struct store *store, const struct run_facts *facts,
         .columns = calloc(PANEL_COLUMNS_MAX, sizeof *panel.columns),
     };
     int result = panel.columns ? 0 : -ENOMEM;
+    if (facts->scenario->budget[0] != '\0') {
+        /* The scenario was checked; what a newer one may say is not known. */
+        (void)budget_parse(facts->scenario->budget, &panel.budget, NULL);
+    }
     if (result == 0) {
         result = panel.are_troughs ? read_ebbs(store, facts, &panel)
                                    : read_ticks(store, facts, &panel);

@@ -10,6 +10,7 @@
 #define PLATEAU_PANEL_H
 
 #include "assess/metrics.h"
+#include "judge/judge.h"
 #include "run_facts.h"
 #include "store/store.h"
 
@@ -39,6 +40,7 @@ struct panel_column {
 
 struct panel {
     bool are_troughs;
+    struct judge_budget budget; /* of the scenario, for memory */
     size_t rows;
     double *t_s; /* since churn began */
     double *events;

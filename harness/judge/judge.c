@@ -13,6 +13,7 @@
 /* What is beyond is no measurement, and its square may be infinite. */
 static const double MAGNITUDE_MAX = 1e100;
 static const double START_DROPPED = 0.05; /* of the samples */
+static const double GROWTH_TOLD = 0.25;   /* of what is allowed */
 static const double MAXIMA_SHARE = 0.05;
 static const double MAXIMA_RANGE_QUANTA = 64.0;
 enum { MAXIMA_MIN = 4 };
@@ -108,6 +109,15 @@ struct decision {
     enum reason_kind kind;
 };
 
+/* Growth that is surely there, and no small part of what is allowed, is named
+ * as growth. */
+static enum reason_kind kind_of_plateau(const struct look *look)
+{
+    return look->growth.low > GROWTH_TOLD * look->plateau_margin
+               ? REASON_WITHIN_BUDGET
+               : REASON_HOLDS;
+}
+
 static struct decision decide(const struct look looks[2], double start_s)
 {
     const struct look *fired = NULL;    /* the surer of those that fired */
@@ -153,7 +163,8 @@ static struct decision decide(const struct look looks[2], double start_s)
         return objection_is_doubling(&looks[0], start_s)
                    ? (struct decision){&looks[0], JUDGE_INCONCLUSIVE,
                                        REASON_DOUBLES}
-                   : (struct decision){settled, JUDGE_PLATEAU, REASON_HOLDS};
+                   : (struct decision){settled, JUDGE_PLATEAU,
+                                       kind_of_plateau(settled)};
     }
     return (struct decision){looks[1].is_usable &&
                                      looks[1].p_plateau > looks[0].p_plateau

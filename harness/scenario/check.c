@@ -1,5 +1,6 @@
 #include "scenario/check.h"
 
+#include "judge/budget.h"
 #include "scenario/keys.h"
 #include "scenario/placeholder.h"
 
@@ -340,6 +341,18 @@ static int check_waves(const struct checking *checking)
     return 0;
 }
 
+static int check_budget(const struct checking *checking)
+{
+    const char *budget = checking->scenario->budget;
+    struct judge_budget ignored;
+    struct err err = {0};
+    if (budget[0] == '\0' || budget_parse(budget, &ignored, &err) == 0) {
+        return 0;
+    }
+    return document_blame(checking->document, "run.budget", checking->err, "%s",
+                          err.sentence);
+}
+
 int check_scenario(const struct scenario *scenario,
                    const struct document *document, struct err *err)
 {
@@ -367,6 +380,9 @@ int check_scenario(const struct scenario *scenario,
                               "profiles are written at ebbs, and there are "
                               "none; give churn 'wave_events' or 'wave_s'");
     }
-    int r = check_waves(&checking);
+    int r = check_budget(&checking);
+    if (r == 0) {
+        r = check_waves(&checking);
+    }
     return r < 0 ? r : check_counts(&checking);
 }

@@ -152,6 +152,13 @@ static const struct key run_keys[] = {
      .words = stop_words,
      .fallback = "false",
      .about = "whether a verdict that is sure ends the run before its time"},
+    {.name = "budget",
+     .type = KEY_TEXT,
+     VALUE_OF(struct scenario, budget),
+     .max = 100,
+     .fallback = "",
+     .about = "what memory may grow, in place of the judge's margins: "
+              "\"64 B/event\", \"1 MiB/h\", \"2 %\""},
 };
 
 static const struct key churn_keys[] = {

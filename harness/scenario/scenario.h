@@ -103,6 +103,7 @@ struct scenario {
     double settle_s;   /* all ready -> churn begins; not judged */
     uint32_t sample_ms;
     enum stop_rule stop_early;
+    char *budget; /* of growth, as budget_parse() reads it; "": not given */
     uint32_t detail_every; /* every n-th sample reads smaps_rollup and such */
 
     double rate_per_s; /* churn events (a kill and its respawn) a second */

@@ -319,6 +319,22 @@ static void waves_that_make_no_sense_are_refused(void **state)
     EXPECT(mistakes);
 }
 
+static void a_budget_is_read_or_its_form_is_shown(void **state)
+{
+    (void)state;
+    struct scenario *scenario = load("run: {budget: 64 B/event}\n" ROLES);
+    assert_string_equal(scenario->budget, "64 B/event");
+    scenario_free(scenario);
+    scenario = load(ROLES);
+    assert_string_equal(scenario->budget, "");
+    scenario_free(scenario);
+    const struct mistake mistakes[] = {
+        {"run: {budget: 64 bytes}\n" ROLES, 1, 15,
+         "\"64 bytes\" is no budget; it should be like \"64 B/event\""},
+    };
+    EXPECT(mistakes);
+}
+
 static void heap_profiles_are_off_unless_asked_for(void **state)
 {
     (void)state;
@@ -522,6 +538,7 @@ int main(void)
         cmocka_unit_test(values_out_of_range_name_range_and_unit),
         cmocka_unit_test(waves_and_ebbs_are_read),
         cmocka_unit_test(waves_that_make_no_sense_are_refused),
+        cmocka_unit_test(a_budget_is_read_or_its_form_is_shown),
         cmocka_unit_test(heap_profiles_are_off_unless_asked_for),
         cmocka_unit_test(roles_that_make_no_sense_are_refused),
         cmocka_unit_test(wrong_placeholders_name_the_right_ones),
