@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* With the chance of 1 in 1,000 that one of no use is kept. */
+/* One of no use is kept in one or two of a hundred cases (differences of noise
+ * are correlated), which costs a degree of freedom and no more. */
 static const double T_MIN = 3.0;
 static const double PIVOT_MIN = 1e-9; /* of the covariate's own variance */
 enum {

@@ -9,7 +9,7 @@
 #include "judge/blocks.h"
 
 /* Leaves in |blocks| the covariates of which more goes with a larger trough,
- * beyond doubt (t > 3), and returns their bits in the old numbering. */
+ * with t > 3, and returns their bits in the old numbering. */
 unsigned covariates_keep_useful(struct blocks *blocks);
 
 /* Leaves those of the bits in |kept|. */

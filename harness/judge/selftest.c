@@ -10,7 +10,8 @@
 
 static const size_t SAMPLES[SELFTEST_LENGTHS] = {30, 60, 120, 300, 1000, 5000};
 static const size_t SAMPLES_QUICK[SELFTEST_LENGTHS] = {30, 120, 300};
-static const size_t EBBS[SELFTEST_LENGTHS] = {12, 30, 60};
+static const size_t EBBS[SELFTEST_LENGTHS] = {8, 12, 20, 30, 60, 120};
+static const size_t EBBS_QUICK[SELFTEST_LENGTHS] = {12, 30, 60};
 static const double QUIET_RATIO = 0.0025;
 static const double LARGE_RATIO = 0.05;
 
@@ -39,9 +40,10 @@ struct worker {
 static size_t length_of(const struct selftest_options *options,
                         const struct trial_family *family, size_t i)
 {
-    return family->are_ebbs    ? EBBS[i]
-           : options->is_quick ? SAMPLES_QUICK[i]
-                               : SAMPLES[i];
+    if (family->are_ebbs) {
+        return options->is_quick ? EBBS_QUICK[i] : EBBS[i];
+    }
+    return options->is_quick ? SAMPLES_QUICK[i] : SAMPLES[i];
 }
 
 static double cpu_s(void)

@@ -89,36 +89,37 @@ struct figure {
     const char *family; /* whose name begins so; "": all */
     enum judge_outcome outcome;
     bool is_at_least;
-    double asked; /* in per cent; below 0: nothing */
+    double asked;      /* in per cent; below 0: nothing */
+    size_t length_max; /* 0: no end */
 };
 
 static const struct figure figures[] = {
     {"healthy, false CLIMB", TRIAL_HEALTHY, false, PART_ALL, 30, "",
-     JUDGE_CLIMB, false, 0.3},
+     JUDGE_CLIMB, false, 0.3, 0},
     {"  of these, n >= 300", TRIAL_HEALTHY, false, PART_ALL, 300, "",
-     JUDGE_CLIMB, false, 0.3},
+     JUDGE_CLIMB, false, 0.3, 0},
     {"unsettled, false CLIMB", TRIAL_UNSETTLED, false, PART_ALL, 30, "",
-     JUDGE_CLIMB, false, -1},
-    {"ebbs, healthy, false CLIMB", TRIAL_HEALTHY, true, PART_ALL, 12, "",
-     JUDGE_CLIMB, false, 0.3},
+     JUDGE_CLIMB, false, -1, 0},
+    {"ebbs, healthy, false CLIMB", TRIAL_HEALTHY, true, PART_ALL, 8, "",
+     JUDGE_CLIMB, false, 0.3, 0},
     {"healthy, noise <= 0.25 %, n >= 120: INCONCLUSIVE", TRIAL_HEALTHY, false,
-     PART_QUIET, 120, "", JUDGE_INCONCLUSIVE, false, 10},
+     PART_QUIET, 120, "", JUDGE_INCONCLUSIVE, false, 10, 0},
     {"linear leaks >= 5 %, n >= 300: CLIMB", TRIAL_LEAKY, false, PART_LARGE,
-     300, "leak ", JUDGE_CLIMB, true, 95},
+     300, "leak ", JUDGE_CLIMB, true, 95, 0},
     {"linear leaks >= 5 %, n >= 300: PLATEAU", TRIAL_LEAKY, false, PART_LARGE,
-     300, "leak ", JUDGE_PLATEAU, false, 0.5},
+     300, "leak ", JUDGE_PLATEAU, false, 0.5, 0},
     {"all leaks >= 5 %, n >= 300: CLIMB", TRIAL_LEAKY, false, PART_LARGE, 300,
-     "", JUDGE_CLIMB, true, -1},
+     "", JUDGE_CLIMB, true, -1, 0},
     {"all leaks >= 5 %, n >= 300: PLATEAU", TRIAL_LEAKY, false, PART_LARGE, 300,
-     "", JUDGE_PLATEAU, false, 0.5},
+     "", JUDGE_PLATEAU, false, 0.5, 0},
     {"leaks of 2-5 %, n >= 300: CLIMB", TRIAL_LEAKY, false, PART_ALL, 300,
-     "leak 2-5", JUDGE_CLIMB, true, -1},
+     "leak 2-5", JUDGE_CLIMB, true, -1, 0},
     {"60 ebbs, 16 B/event: CLIMB", TRIAL_LEAKY, true, PART_ALL, 60,
-     "ebbs, held, 16", JUDGE_CLIMB, true, 90},
+     "ebbs, held, 16", JUDGE_CLIMB, true, 90, 60},
     {"60 ebbs, 64 B/event: CLIMB", TRIAL_LEAKY, true, PART_ALL, 60,
-     "ebbs, held, 64", JUDGE_CLIMB, true, 99},
+     "ebbs, held, 64", JUDGE_CLIMB, true, 99, 60},
     {"60 ebbs, 256 B/event: CLIMB", TRIAL_LEAKY, true, PART_ALL, 60,
-     "ebbs, held, 256", JUDGE_CLIMB, true, 99},
+     "ebbs, held, 256", JUDGE_CLIMB, true, 99, 60},
 };
 
 static const size_t *part_of(const struct selftest_cell *cell,
@@ -144,7 +145,9 @@ static bool print_figure(const struct selftest *selftest,
         }
         for (size_t l = 0; l < SELFTEST_LENGTHS; l++) {
             const struct selftest_cell *cell = &selftest->cell[f][l];
-            if (cell->length >= figure->length_min) {
+            if (cell->length >= figure->length_min &&
+                (figure->length_max == 0 ||
+                 cell->length <= figure->length_max)) {
                 hits += part_of(cell, figure->part)[figure->outcome];
                 count += sum_of(part_of(cell, figure->part));
             }

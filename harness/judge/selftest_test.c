@@ -25,7 +25,7 @@ static int set_up(void **state)
     second = calloc(1, sizeof *second);
     struct selftest_options options = {
         .seed = SEED, .series = SERIES, .is_quick = true, .has_rivals = true};
-    print_message("seed %d\n", SEED);
+    print_message("# seed %d\n", SEED);
     if (trial == NULL || first == NULL || second == NULL ||
         selftest_run(&options, first) != 0) {
         return -1;
