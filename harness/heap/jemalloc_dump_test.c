@@ -8,6 +8,7 @@
 #include "heap/jemalloc_dump.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char dump[] =

@@ -232,7 +232,7 @@ static void a_damaged_file_never_harms(void **state)
         assert_int_equal(pwrite(fd, bytes, kept, 0), kept);
         for (int i = 0; round >= 60 && i < 40; i++) {
             noise = noise * 1664525u + 1013904223u;
-            assert_int_equal(pwrite(fd, &noise, 2, noise % size), 2);
+            assert_int_equal(pwrite(fd, &noise, 2, (off_t)(noise % size)), 2);
         }
         setup(&f);
         rename_module(&f, path);
