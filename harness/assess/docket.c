@@ -10,9 +10,9 @@
 
 /* What the rest may spend together. Their margins, a twentieth or a quarter of
  * the level and eight at least, hold them back far more than their error rate
- * does: of healthy counts with .002 each and a look at every second of 60 ebbs,
- * one in a thousand of caches that fill was called a CLIMB, and none of 2,000
- * that waver; with a twentieth of that rate a leak of 25 an ebb takes 23 ebbs
+ * does: of 5,000 healthy counts with .002 each and a look at every second of 60
+ * ebbs, one was called a CLIMB (of 1,000 caches that fill, 1,000 that fill
+ * straight up to their cap, and 3,000 that waver); with a twentieth of that rate a leak of 25 an ebb takes 23 ebbs
  * to be found instead of 15. */
 static const double others_alpha = 0.05;
 
