@@ -395,9 +395,9 @@ static void heap_profiles_are_switched_on_by_the_environment(void **state)
                      0);
     is_set_once(&fixture->launch, "MALLOC_CONF", "tcache:false");
     launch_deinit(&fixture->launch);
-    assert_int_equal(launch_make(&fixture->role, &profiled, &fixture->launch,
-                                 &fixture->err),
-                     0);
+    assert_int_equal(
+        launch_make(&fixture->role, &profiled, &fixture->launch, &fixture->err),
+        0);
     assert_int_equal(unsetenv("MALLOC_CONF"), 0);
     is_set_once(&fixture->launch, "PLATEAU_HEAP", "/r/heap/o-0");
     is_set_once(&fixture->launch, "MALLOC_CONF",

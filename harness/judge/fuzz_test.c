@@ -51,7 +51,8 @@ static int set_up(void **ignored)
     const char *count = getenv("FUZZ_ROUNDS");
     state = seed == NULL ? 1 : strtoull(seed, NULL, 10);
     rounds = count == NULL ? ROUNDS : strtoul(count, NULL, 10);
-    print_message("# seed %llu, %lu rounds\n", (unsigned long long)state, rounds);
+    print_message("# seed %llu, %lu rounds\n", (unsigned long long)state,
+                  rounds);
     return 0;
 }
 

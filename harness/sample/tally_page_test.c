@@ -277,8 +277,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_question_is_answered_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
-            a_profile_is_asked_for_by_number_and_told_where, set_up,
-            tear_down),
+            a_profile_is_asked_for_by_number_and_told_where, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_number_of_no_question_is_left_out,
                                         set_up, tear_down),
         cmocka_unit_test(nobody_asks_where_there_is_no_harness),
