@@ -22,7 +22,7 @@
 #include <string.h>
 
 enum {
-    BATCHES_A_WAKE = 16, /* then the loop's other watchers get a turn */
+    BATCHES_A_WAKE = 32, /* then the loop's other watchers get a turn */
     RESET_SIZE =
         NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN,
 };
