@@ -64,20 +64,13 @@ static const struct assessed *find_metric(const struct assessment *assessment,
     return NULL;
 }
 
-static bool is_part_of(const struct assessed *series,
-                       const struct assessed *together)
-{
-    return !series->is_together && strcmp(series->role, together->role) == 0 &&
-           strcmp(series->metric, together->metric) == 0;
-}
-
 /* Whether |series| has its say in a verdict of all, which stands for it. */
 static bool is_spoken_for(const struct assessment *assessment,
                           const struct assessed *series)
 {
     for (size_t i = 0; i < assessment->series_count; i++) {
         const struct assessed *other = &assessment->series[i];
-        if (other->is_together && is_part_of(series, other)) {
+        if (docket_is_part_of(series, other)) {
             return series->verdict.outcome == JUDGE_PLATEAU ||
                    (series->verdict.outcome == JUDGE_INCONCLUSIVE &&
                     series->verdict.p_climb < suspicion);
@@ -233,7 +226,7 @@ static void count_agreement(struct assessment *assessment,
     size_t parts = 0, agree = 0;
     for (size_t i = 0; i < assessment->series_count; i++) {
         const struct assessed *series = &assessment->series[i];
-        if (is_part_of(series, together)) {
+        if (docket_is_part_of(series, together)) {
             parts++;
             agree += series->verdict.outcome == together->verdict.outcome;
         }

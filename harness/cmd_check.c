@@ -184,20 +184,10 @@ static void sum_up(const struct assessment *run,
 static int check_run(const struct check *check, const char *path,
                      struct judge_verdict *ret_verdict)
 {
-    struct store *store = NULL;
     struct assessment assessment;
-    struct err err = {0};
-    int result = store_open(path, &store, &err);
-    if (result == 0) {
-        result = assess_run(store, &assessment, &err);
-    }
-    store_close(store);
-    if (result != 0) {
-        if (err.file[0] == '\0') {
-            (void)snprintf(err.file, sizeof err.file, "%.255s", path);
-        }
-        command_complain(&err);
-        return result == -ENOENT ? EXIT_DATA : command_exit_code(result);
+    int failure = command_assess(path, &assessment);
+    if (failure != 0) {
+        return failure;
     }
     sum_up(&assessment, ret_verdict);
     if (check->is_json) {

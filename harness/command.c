@@ -85,14 +85,13 @@ static void keep_report(struct assessment *assessment, const char *folder)
     }
 }
 
-int command_judge_store(const char *path, const char *folder)
+int command_assess(const char *path, struct assessment *ret_assessment)
 {
     struct store *store = NULL;
-    struct assessment assessment;
     struct err err = {0};
     int result = store_open(path, &store, &err);
     if (result == 0) {
-        result = assess_run(store, &assessment, &err);
+        result = assess_run(store, ret_assessment, &err);
     }
     store_close(store);
     if (result != 0) {
@@ -101,6 +100,16 @@ int command_judge_store(const char *path, const char *folder)
         }
         command_complain(&err);
         return result == -ENOENT ? EXIT_DATA : command_exit_code(result);
+    }
+    return 0;
+}
+
+int command_judge_store(const char *path, const char *folder)
+{
+    struct assessment assessment;
+    int failure = command_assess(path, &assessment);
+    if (failure != 0) {
+        return failure;
     }
     (void)snprintf(assessment.summary.store_path,
                    sizeof assessment.summary.store_path, "%.511s", path);

@@ -10,6 +10,8 @@
 #include "err.h"
 #include "host.h"
 
+struct assessment;
+
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_report(int argc, char **argv);
@@ -25,8 +27,13 @@ int command_exit_code(int error);
  * there as summary.txt. Returns the exit code. */
 int command_judge(const char *folder);
 
-/* The same for a store that may be called otherwise. */
+/* The same for a store that may be called otherwise, and its folder. */
 int command_judge_store(const char *path, const char *folder);
+
+/* Judges the run in the store at |path|, and that is all. 0 and
+ * *ret_assessment, to be released; or an exit code, and what is wrong has been
+ * said. */
+int command_assess(const char *path, struct assessment *ret_assessment);
 
 /* Where the programs and files that come with plateau are, found from the
  * place of the running program: absolute. 0 or -ENOENT. */

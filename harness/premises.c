@@ -105,7 +105,9 @@ static int check_grid(struct store *store, const struct run_facts *facts,
     struct grid grid = measure_grid(facts, ticks, count);
     free(ticks);
     double step_s = (double)facts->scenario->sample_ms / 1e3;
-    double asked = floor(run_facts_churn_s(facts) / step_s);
+    /* Where churn begins on a place of the grid, there is one more. */
+    double asked =
+        fmax(floor(run_facts_churn_s(facts) / step_s), (double)grid.taken);
     double share = scenario_has_ebbs(facts->scenario) ? grid_share_min_with_ebbs
                                                       : grid_share_min;
     double hole_max = fmax(hole_max_s, 10. * step_s);

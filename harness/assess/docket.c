@@ -21,6 +21,14 @@ bool docket_convicts(const struct assessed *series)
     return !series->is_ourselves && series->counts != METRIC_CONTEXT;
 }
 
+bool docket_is_part_of(const struct assessed *series,
+                       const struct assessed *together)
+{
+    return together->is_together && !series->is_together &&
+           strcmp(series->role, together->role) == 0 &&
+           strcmp(series->metric, together->metric) == 0;
+}
+
 /* --- which ------------------------------------------------------------------
  */
 

@@ -20,6 +20,10 @@ int docket_make(const struct panel *panel, bool has_events,
                 struct assessed *ret_series, size_t max, size_t *ret_count);
 void docket_deinit(struct assessed *series, size_t count);
 
+/* Whether |series| is of one of the observers that |together| is of. */
+bool docket_is_part_of(const struct assessed *series,
+                       const struct assessed *together);
+
 /* Whether a CLIMB of it convicts the run. */
 bool docket_convicts(const struct assessed *series);
 

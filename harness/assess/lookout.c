@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As judge.h has it: every second ebb, or at these parts of the run. */
+/* When it is worth asking: at every second ebb, or at these parts of the run.
+ * Which looks are taken is for judge_look() to say. */
 static const double sampled_at[] = {1. / 3., 1. / 2., 2. / 3., 5. / 6.};
 enum {
     SAMPLED_LOOKS = sizeof sampled_at / sizeof sampled_at[0],
@@ -90,8 +91,7 @@ static bool is_looked_at(const struct assessed *series, size_t count,
         return docket_convicts(series);
     }
     for (size_t i = 0; i < count; i++) {
-        if (all[i].is_together && strcmp(all[i].role, series->role) == 0 &&
-            strcmp(all[i].metric, series->metric) == 0) {
+        if (docket_is_part_of(series, &all[i])) {
             return false;
         }
     }

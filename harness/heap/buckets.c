@@ -10,7 +10,7 @@
 
 #include <cyaml/cyaml.h>
 
-#include "heap/whole_file.h"
+#include "whole_file.h"
 
 static const cyaml_schema_value_t pattern_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED),

@@ -11,7 +11,7 @@
 #include "heap/flame.h"
 #include "heap/markup.h"
 #include "heap/page_plot.h"
-#include "heap/whole_file.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <math.h>

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "heap/whole_file.h"
+#include "whole_file.h"
 
 static const char rules_text[] = "rules:\n"
                                  "  - {bucket: a <b> & c, functions: [f_*]}\n"

@@ -2,7 +2,7 @@
 
 #include "heap/dhat.h"
 #include "heap/jemalloc_dump.h"
-#include "heap/whole_file.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,13 +4,12 @@
 #include "scenario/document.h"
 #include "scenario/keys.h"
 #include "scenario/schema.h"
+#include "whole_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { NAME_MAX_BYTES = 64 };
 
@@ -32,67 +31,17 @@ const struct scenario_placeholder scenario_placeholders[SCENARIO_PLACEHOLDERS] =
         {"run", "the run folder"},
 };
 
-static int blame_file(const char *path, int errnum, struct err *err)
-{
-    err_set(err, path, 0, 0, "cannot be read: %s", strerror(errnum));
-    return -errnum;
-}
-
-/* Reads all of |fd|, at most SCENARIO_FILE_MAX_BYTES. */
-static int read_all(int fd, const char *path, char **ret_text, size_t *ret_size,
-                    struct err *err)
-{
-    char *text = malloc(SCENARIO_FILE_MAX_BYTES + 1);
-    size_t size = 0;
-    if (text == NULL) {
-        return blame_file(path, ENOMEM, err);
-    }
-    for (;;) {
-        ssize_t n = read(fd, text + size, SCENARIO_FILE_MAX_BYTES + 1 - size);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            int r = blame_file(path, errno, err);
-            free(text);
-            return r;
-        }
-        size += (size_t)n;
-        if (size > SCENARIO_FILE_MAX_BYTES) {
-            err_set(err, path, 0, 0,
-                    "is larger than 1 MiB; a scenario is a page of YAML");
-            free(text);
-            return -EFBIG;
-        }
-        if (n == 0) {
-            break;
-        }
-    }
-    text[size] = '\0';
-    char *fitted = realloc(text, size + 1);
-    *ret_text = fitted != NULL ? fitted : text;
-    *ret_size = size;
-    return 0;
-}
-
 static int read_file(const char *path, char **ret_text, size_t *ret_size,
                      struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return blame_file(path, errno, err);
-    }
-    struct stat st;
-    int r = 0;
-    if (fstat(fd, &st) < 0) {
-        r = blame_file(path, errno, err);
-    } else if (S_ISDIR(st.st_mode)) {
+    int r = whole_file_read(path, SCENARIO_FILE_MAX_BYTES, ret_text, ret_size,
+                            NULL, err);
+    if (r == -EFBIG) {
+        err_set(err, path, 0, 0,
+                "is larger than 1 MiB; a scenario is a page of YAML");
+    } else if (r == -EISDIR) {
         err_set(err, path, 0, 0, "is a folder; a scenario is a YAML file");
-        r = -EISDIR;
-    } else {
-        r = read_all(fd, path, ret_text, ret_size, err);
     }
-    (void)close(fd);
     return r;
 }
 
@@ -158,7 +107,7 @@ int scenario_parse(const char *file, const char *text,
     *ret_scenario = scenario;
 out:
     if (r == -ENOMEM) {
-        (void)blame_file(file, ENOMEM, err);
+        err_set(err, file, 0, 0, "cannot be read: %s", strerror(ENOMEM));
     }
     document_free(document);
     return r;

@@ -1,6 +1,6 @@
 /* whole_file.h - read a file into memory, all of it, up to a bound. */
-#ifndef PLATEAU_HEAP_WHOLE_FILE_H
-#define PLATEAU_HEAP_WHOLE_FILE_H
+#ifndef PLATEAU_WHOLE_FILE_H
+#define PLATEAU_WHOLE_FILE_H
 
 #include "err.h"
 
