@@ -200,14 +200,17 @@ struct store_verdict {
     double slope_per_event, slope_per_event_low, slope_per_event_high;
 };
 
-/* A count that grew with the events of a run that climbs. */
+/* What grew with the events of a run that climbs. */
 struct store_climbed {
-    int64_t rank; /* from 1: the best explanation */
+    int64_t rank;  /* from 1: the best explanation */
+    char kind[16]; /* "pair", "gauge", "site", "class", "rest"; "": not known,
+                    * in a store of version 2 */
     char name[STORE_NAME_MAX];
-    double alive;       /* at the end */
-    double per_event;   /* NaN: not known; likewise below */
-    double with_memory; /* 0 to 1: how far its growth is that of memory */
-    double bytes_each;  /* of memory for one of it */
+    double alive;           /* at the end */
+    double per_event;       /* NaN: not known; likewise below */
+    double with_memory;     /* 0 to 1: how far its growth is that of memory */
+    double bytes_each;      /* of memory for one of it */
+    double bytes_per_event; /* of memory's growth, explained by it */
     char sentence[320];
 };
 

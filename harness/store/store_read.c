@@ -193,9 +193,11 @@ static void read_climbed(sqlite3_stmt *row, void *ret_climbed)
         .per_event = read_slope(row, 3),
         .with_memory = read_slope(row, 4),
         .bytes_each = read_slope(row, 5),
+        .bytes_per_event = read_slope(row, 8),
     };
     read_text(row, 1, climbed->name, sizeof climbed->name);
     read_text(row, 6, climbed->sentence, sizeof climbed->sentence);
+    read_text(row, 7, climbed->kind, sizeof climbed->kind);
 }
 
 int store_slots(struct store *store, struct store_slot **ret_slots,
@@ -296,10 +298,11 @@ int store_climbed(struct store *store, struct store_climbed **ret_climbed,
 {
     void *rows = NULL;
     size_t count = 0;
-    int r = has_ebbs(store)
-                ? read_rows(store, STORE_SQL_CLIMBED, sizeof **ret_climbed,
-                            read_climbed, &rows, &count)
-                : 0;
+    enum store_sql statement =
+        store->version >= 3 ? STORE_SQL_CLIMBED : STORE_SQL_CLIMBED_2;
+    int r = has_ebbs(store) ? read_rows(store, statement, sizeof **ret_climbed,
+                                        read_climbed, &rows, &count)
+                            : 0;
     if (r == 0) {
         *ret_climbed = rows;
         *ret_count = count;

@@ -105,14 +105,16 @@ const char store_sql_schema_verdicts[] =
     ") STRICT;\n"
 
     "CREATE TABLE climbed(\n"
-    "  -- What grew with the events of a run that climbs.\n"
+    "  -- What grew with the events of a run that climbs, and memory with it.\n"
     "  rank INTEGER PRIMARY KEY,      -- from 1: the best explanation\n"
-    "  name TEXT NOT NULL,            -- of a pair or a gauge\n"
+    "  name TEXT NOT NULL,            -- of a pair, a gauge, a function ...\n"
     "  alive REAL NOT NULL,           -- at the end, of one observer\n"
     "  per_event REAL,                -- how fast it grew; NULL: not known\n"
     "  with_memory REAL,              -- 0 to 1: how far memory goes with it\n"
     "  bytes_each REAL,               -- of memory for one of it\n"
-    "  sentence TEXT NOT NULL\n"
+    "  sentence TEXT NOT NULL,\n"
+    "  kind TEXT NOT NULL,            -- 'pair' 'gauge' 'site' 'class' 'rest'\n"
+    "  bytes_per_event REAL           -- of memory's growth, explained\n"
     ") STRICT;\n"
 
     "CREATE VIEW point AS\n"
@@ -168,7 +170,13 @@ const char *const store_sql_statements[STORE_SQL_COUNT] = {
         " FROM verdict ORDER BY series_id",
     [STORE_SQL_CLIMBED_DELETE] = "DELETE FROM climbed",
     [STORE_SQL_CLIMBED_ADD] = "INSERT INTO climbed"
-                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [STORE_SQL_CLIMBED] = "SELECT rank, name, alive, per_event, with_memory,"
-                          " bytes_each, sentence FROM climbed ORDER BY rank",
+                          " bytes_each, sentence, kind, bytes_per_event"
+                          " FROM climbed ORDER BY rank",
+    [STORE_SQL_CLIMBED_ADD_2] = "INSERT INTO climbed"
+                                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STORE_SQL_CLIMBED_2] = "SELECT rank, name, alive, per_event, with_memory,"
+                            " bytes_each, sentence, '', NULL"
+                            " FROM climbed ORDER BY rank",
 };

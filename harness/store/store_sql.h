@@ -8,7 +8,7 @@
 
 enum {
     STORE_SQL_APPLICATION_ID = 0x504c5441, /* "PLTA", big-endian at byte 68 */
-    STORE_SQL_VERSION = 2,                 /* user_version, byte 60 */
+    STORE_SQL_VERSION = 3,                 /* user_version, byte 60 */
 };
 
 /* The statements that a store keeps prepared. */
@@ -41,6 +41,8 @@ enum store_sql {
     STORE_SQL_CLIMBED_DELETE,
     STORE_SQL_CLIMBED_ADD,
     STORE_SQL_CLIMBED,
+    STORE_SQL_CLIMBED_ADD_2, /* of a store of version 2 */
+    STORE_SQL_CLIMBED_2,
     STORE_SQL_COUNT,
 };
 

@@ -308,8 +308,10 @@ static void replaces_verdicts_and_keeps_unknown_slopes(void **state)
     struct store *store = place_create(*state);
     assert_int_equal(store_verdicts_put(store, first, 2, NULL, 0), 0);
     const struct store_climbed what = {.rank = 1,
+                                       .kind = "pair",
                                        .name = "loops",
                                        .alive = 7,
+                                       .bytes_per_event = 96,
                                        .per_event = (double)NAN,
                                        .with_memory = 0.5,
                                        .sentence = "they outlive"};
@@ -338,6 +340,8 @@ static void replaces_verdicts_and_keeps_unknown_slopes(void **state)
     assert_string_equal(climbed->sentence, "they outlive");
     assert_true(climbed->alive == 7 && climbed->with_memory == 0.5);
     assert_true(isnan(climbed->per_event));
+    assert_string_equal(climbed->kind, "pair");
+    assert_true(climbed->bytes_per_event == 96);
     free(climbed);
     store_close(store);
 }

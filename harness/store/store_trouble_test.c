@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,6 +381,34 @@ static void reads_and_does_no_harm_where_it_may_not_write(void **state)
     store_close(store);
 }
 
+/* Of version 2, whose table of what climbed was narrower. */
+static void judges_a_run_of_an_older_plateau_again(void **state)
+{
+    const struct place *place = *state;
+    const struct store_verdict verdict = {.verdict = "CLIMB"};
+    const struct store_climbed what = {.rank = 1,
+                                       .kind = "pair",
+                                       .name = "loops",
+                                       .alive = 7,
+                                       .bytes_per_event = 96,
+                                       .sentence = "they outlive"};
+    struct store_climbed *climbed = NULL;
+    size_t count = 0;
+    make_small_store(place);
+    run_sql(place->path, "ALTER TABLE climbed DROP COLUMN kind;"
+                         "ALTER TABLE climbed DROP COLUMN bytes_per_event;"
+                         "PRAGMA user_version=2");
+    struct store *store = place_reopen(place);
+    assert_int_equal(store_verdicts_put(store, &verdict, 1, &what, 1), 0);
+    assert_int_equal(store_climbed(store, &climbed, &count), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(climbed->name, "loops");
+    assert_string_equal(climbed->kind, "");
+    assert_true(isnan(climbed->bytes_per_event));
+    free(climbed);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +418,7 @@ int main(void)
         PLACED(survives_sigkill_up_to_the_last_commit),
         PLACED(leaves_one_file_after_close),
         PLACED(refuses_what_is_no_store),
+        PLACED(judges_a_run_of_an_older_plateau_again),
         PLACED(never_overwrites_and_never_invents_a_file),
         PLACED(keeps_earlier_batches_when_the_disk_is_full),
         PLACED(keeps_earlier_batches_at_the_file_size_limit),

@@ -298,7 +298,10 @@ static int verdict_add(struct store *store, const struct store_verdict *verdict)
 static int climbed_add(struct store *store, const struct store_climbed *climbed)
 {
     sqlite3_stmt *add = NULL;
-    int r = store_write_statement(store, STORE_SQL_CLIMBED_ADD, &add);
+    bool has_kinds = store->version >= 3;
+    int r = store_write_statement(
+        store, has_kinds ? STORE_SQL_CLIMBED_ADD : STORE_SQL_CLIMBED_ADD_2,
+        &add);
     if (r != 0) {
         return r;
     }
@@ -309,6 +312,10 @@ static int climbed_add(struct store *store, const struct store_climbed *climbed)
     (void)sqlite3_bind_double(add, 5, climbed->with_memory);
     (void)sqlite3_bind_double(add, 6, climbed->bytes_each);
     bind_text(add, 7, climbed->sentence, sizeof climbed->sentence);
+    if (has_kinds) {
+        bind_text(add, 8, climbed->kind, sizeof climbed->kind);
+        (void)sqlite3_bind_double(add, 9, climbed->bytes_per_event);
+    }
     r = store_write_run(store, add, "cannot record what climbed");
     (void)sqlite3_clear_bindings(add);
     return r;
