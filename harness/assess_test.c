@@ -158,7 +158,7 @@ static void record(const struct made *made)
     record_samples(store, made);
     for (int i = 1; i <= made->events; i++) {
         struct store_event event = {
-            .seq = i, .t_ns = i * 20 * MS, .killed_process_id = 1};
+            .seq = i, .t_ns = i * 20 * MS, .process_id = 1, .kind = "kill"};
         assert_int_equal(store_event_add(store, &event), 0);
     }
     store_close(store);

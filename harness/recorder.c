@@ -56,7 +56,9 @@ void recorder_event(struct recorder *recorder,
         .seq = event->seq,
         .t_ns = event->t_ns,
         .slot_id = event->slot_id,
-        .killed_process_id = event->killed_process_id,
+        .process_id = event->killed_process_id,
+        .kind = "kill",
+        .parameter_ns = -1,
     };
     if (recorder->error == 0) {
         keep_error(recorder, store_event_add(recorder->store, &row));

@@ -1,5 +1,7 @@
 #include "run_facts.h"
 
+#include "churn/kinds.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -111,6 +113,24 @@ static int read_waves(struct store *store, struct run_facts *facts)
     return 0;
 }
 
+/* How many events there were, of each kind and in all. A kind that is not known
+ * here counts in all. */
+static int read_events(struct store *store, struct run_facts *facts)
+{
+    struct store_event_kind *kinds = NULL;
+    size_t count = 0;
+    int result = store_event_kinds(store, &kinds, &count);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        enum churn_kind kind = CHURN_KILL;
+        facts->events += kinds[i].count;
+        if (kinds_find(kinds[i].kind, &kind) == 0) {
+            facts->by_kind[kind] = kinds[i].count;
+        }
+    }
+    free(kinds);
+    return result;
+}
+
 int run_facts_read(struct store *store, struct run_facts *ret_facts,
                    struct err *err)
 {
@@ -140,6 +160,9 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
         facts.churn_end_ns = facts.churn_begin_ns;
     }
     result = read_waves(store, &facts);
+    if (result == 0) {
+        result = read_events(store, &facts);
+    }
     if (result != 0) {
         *err = *store_err(store);
         run_facts_deinit(&facts);
@@ -150,7 +173,6 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
         (void)snprintf(facts.early, sizeof facts.early, "%s", early);
         free(early);
     }
-    (void)store_event_count(store, &facts.events);
     facts.respawns = number(store, "churn.respawns", facts.events);
     /* A run that was cut off did not write down what its schedule drew. */
     facts.due =

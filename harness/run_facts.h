@@ -31,7 +31,8 @@ struct run_facts {
     int64_t churn_begin_ns; /* -1: churn never began */
     int64_t churn_end_ns;   /* not before |churn_begin_ns| */
     int64_t events, respawns;
-    double waves_s; /* of churn, ebbs left out */
+    int64_t by_kind[CHURN_KINDS]; /* of the events */
+    double waves_s;               /* of churn, ebbs left out */
     int64_t ebbs, unsettled;
     int64_t slept_ns;     /* of the machine, while churn went on */
     int64_t wall_jump_ns; /* by so much the wall clock was set meanwhile */

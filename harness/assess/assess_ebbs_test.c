@@ -179,7 +179,8 @@ static void record(const struct made *made)
         for (int k = 0; k < wave; k++) {
             struct store_event event = {.seq = ++events,
                                         .t_ns = (i - 1) * EBB_MS * MS,
-                                        .killed_process_id = 1};
+                                        .process_id = 1,
+                                        .kind = "kill"};
             assert_int_equal(store_event_add(store, &event), 0);
         }
         struct store_ebb ebb = {.seq = i,

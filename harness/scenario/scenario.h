@@ -42,6 +42,16 @@ enum interval_rule {
     INTERVAL_POISSON, /* exponentially distributed gaps of that mean */
 };
 
+/* What befalls a churner; churn/kinds.h says what each is. */
+enum churn_kind {
+    CHURN_KILL,
+    CHURN_STOP,
+    CHURN_PAUSE,
+    CHURN_STARTING,
+    CHURN_MASS,
+    CHURN_KINDS,
+};
+
 /* Whether a CLIMB ends the run as soon as it is sure. */
 enum stop_rule {
     STOP_NEVER,

@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_NAME_MAX = 64 };
+enum { STORE_NAME_MAX = 64, STORE_EVENT_KIND_MAX = 16 };
 
 struct store;
 
@@ -80,12 +80,21 @@ struct store_process {
     int32_t signal;    /* 0: not killed by a signal */
 };
 
-/* A numbered churn event: one kill and the respawn that follows it. */
+/* A numbered churn event: what befell one churner (see schema.md). */
 struct store_event {
     int64_t seq; /* from 1 */
     int64_t t_ns;
     int64_t slot_id;
-    int64_t killed_process_id;
+    int64_t process_id;              /* whom it befell */
+    char kind[STORE_EVENT_KIND_MAX]; /* "kill", "stop" ... */
+    int64_t churned_ns; /* of churn by then, ebbs left out; -1: not recorded */
+    int64_t parameter_ns; /* what was drawn for it; -1: nothing */
+};
+
+/* How many events there are of one kind. */
+struct store_event_kind {
+    char kind[STORE_EVENT_KIND_MAX];
+    int64_t count;
 };
 
 int store_slot_add(struct store *store, const struct store_slot *slot);
@@ -93,8 +102,13 @@ int store_slot_add(struct store *store, const struct store_slot *slot);
 int store_process_put(struct store *store, const struct store_process *process);
 int store_event_add(struct store *store, const struct store_event *event);
 
-/* Counts rows, for the summary. */
-int store_event_count(struct store *store, int64_t *ret_count);
+/* Copies the kinds that there are, with their counts, by name; the caller frees
+ * *ret_kinds. A store older than version 3 knows kills only. */
+int store_event_kinds(struct store *store, struct store_event_kind **ret_kinds,
+                      size_t *ret_count);
+/* Copies all events, by seq; the caller frees *ret_events. */
+int store_events(struct store *store, struct store_event **ret_events,
+                 size_t *ret_count);
 
 /* Copies all slots; the caller frees *ret_slots. */
 int store_slots(struct store *store, struct store_slot **ret_slots,

@@ -200,6 +200,27 @@ static void read_climbed(sqlite3_stmt *row, void *ret_climbed)
     read_text(row, 7, climbed->kind, sizeof climbed->kind);
 }
 
+static void read_event(sqlite3_stmt *row, void *ret_event)
+{
+    struct store_event *event = ret_event;
+    *event = (struct store_event){
+        .seq = sqlite3_column_int64(row, 0),
+        .t_ns = sqlite3_column_int64(row, 1),
+        .slot_id = sqlite3_column_int64(row, 2),
+        .process_id = sqlite3_column_int64(row, 3),
+        .churned_ns = read_known(row, 5, -1),
+        .parameter_ns = read_known(row, 6, -1),
+    };
+    read_text(row, 4, event->kind, sizeof event->kind);
+}
+
+static void read_event_kind(sqlite3_stmt *row, void *ret_kind)
+{
+    struct store_event_kind *kind = ret_kind;
+    kind->count = sqlite3_column_int64(row, 1);
+    read_text(row, 0, kind->kind, sizeof kind->kind);
+}
+
 int store_slots(struct store *store, struct store_slot **ret_slots,
                 size_t *ret_count)
 {
@@ -339,19 +360,36 @@ int store_meta_get(struct store *store, const char *key, char **ret_value)
     return r;
 }
 
-int store_event_count(struct store *store, int64_t *ret_count)
+/* Events had no kind before version 3: each was a kill. */
+static bool has_kinds(const struct store *store)
 {
-    sqlite3_stmt *count = NULL;
-    int r = store_statement(store, STORE_SQL_EVENT_COUNT, &count);
-    if (r != 0) {
-        return r;
+    return store->version >= 3;
+}
+
+int store_event_kinds(struct store *store, struct store_event_kind **ret_kinds,
+                      size_t *ret_count)
+{
+    void *rows = NULL;
+    int r = read_rows(store,
+                      has_kinds(store) ? STORE_SQL_EVENT_KINDS
+                                       : STORE_SQL_EVENT_KINDS_2,
+                      sizeof **ret_kinds, read_event_kind, &rows, ret_count);
+    if (r == 0) {
+        *ret_kinds = rows;
     }
-    if (sqlite3_step(count) == SQLITE_ROW) {
-        *ret_count = sqlite3_column_int64(count, 0);
-    } else {
-        r = store_fail(store, "cannot count the events");
+    return r;
+}
+
+int store_events(struct store *store, struct store_event **ret_events,
+                 size_t *ret_count)
+{
+    void *rows = NULL;
+    int r = read_rows(store,
+                      has_kinds(store) ? STORE_SQL_EVENTS : STORE_SQL_EVENTS_2,
+                      sizeof **ret_events, read_event, &rows, ret_count);
+    if (r == 0) {
+        *ret_events = rows;
     }
-    (void)sqlite3_reset(count);
     return r;
 }
 

@@ -35,11 +35,14 @@ const char store_sql_schema[] =
     ") STRICT;\n"
 
     "CREATE TABLE event(\n"
-    "  -- A churn event: one kill and the respawn that follows it.\n"
+    "  -- A churn event: what befell one churner.\n"
     "  seq INTEGER PRIMARY KEY,       -- from 1\n"
     "  t_ns INTEGER NOT NULL,         -- ns since the run's start\n"
     "  slot_id INTEGER NOT NULL REFERENCES slot(id),\n"
-    "  killed_process_id INTEGER NOT NULL REFERENCES process(id)\n"
+    "  process_id INTEGER NOT NULL REFERENCES process(id),\n"
+    "  kind TEXT NOT NULL,            -- kill stop pause starting mass\n"
+    "  churned_ns INTEGER NOT NULL,   -- ns of churn by then, no ebbs\n"
+    "  parameter_ns INTEGER           -- pause starting: how long; or NULL\n"
     ") STRICT;\n"
 
     "CREATE TABLE series(\n"
@@ -138,8 +141,15 @@ const char *const store_sql_statements[STORE_SQL_COUNT] = {
     [STORE_SQL_PROCESSES] =
         "SELECT id, slot_id, generation, pid, spawned_ns, ready_ns, ended_ns,"
         " exit_code, signal FROM process ORDER BY id",
-    [STORE_SQL_EVENT_ADD] = "INSERT INTO event VALUES(?1, ?2, ?3, ?4)",
-    [STORE_SQL_EVENT_COUNT] = "SELECT count(*) FROM event",
+    [STORE_SQL_EVENT_ADD] =
+        "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STORE_SQL_EVENT_KINDS] =
+        "SELECT kind, count(*) FROM event GROUP BY kind ORDER BY kind",
+    [STORE_SQL_EVENT_KINDS_2] = "SELECT 'kill', count(*) FROM event",
+    [STORE_SQL_EVENTS] = "SELECT seq, t_ns, slot_id, process_id, kind,"
+                         " churned_ns, parameter_ns FROM event ORDER BY seq",
+    [STORE_SQL_EVENTS_2] = "SELECT seq, t_ns, slot_id, killed_process_id,"
+                           " 'kill', NULL, NULL FROM event ORDER BY seq",
     [STORE_SQL_SERIES_ADD] =
         "INSERT INTO series VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [STORE_SQL_SERIES] = "SELECT id, slot_id, metric, unit, kind, quantum"

@@ -91,13 +91,13 @@ static void expect_process(const struct store_process *got,
     assert_int_equal(got->signal, put->signal);
 }
 
-static void replaces_a_process_and_counts_events(void **state)
+static void replaces_a_process(void **state)
 {
     struct store_process put[] = {
         {1, 0, 1, 4711, 10, -1, -1, -1, 0}, /* alive, never ready */
         {2, 0, 2, 4712, 20, 25, 90, 0, 0},  /* exited with 0 */
     };
-    const struct store_event event = {1, INT64_MAX, 0, 1};
+    const struct store_event event = {1, INT64_MAX, 0, 1, "kill", 9, -1};
     struct store *store = place_create(*state);
     assert_int_equal(store_process_put(store, &put[0]), 0);
     assert_int_equal(store_process_put(store, &put[1]), 0);
@@ -115,9 +115,77 @@ static void replaces_a_process_and_counts_events(void **state)
     expect_process(&got[0], &put[0]);
     expect_process(&got[1], &put[1]);
     free(got);
-    int64_t events = 0;
-    assert_int_equal(store_event_count(store, &events), 0);
-    assert_int_equal(events, 1);
+    store_close(store);
+}
+
+static void gives_back_events_of_every_kind_as_they_were(void **state)
+{
+    const struct store_event put[] = {
+        {1, 10, 3, 1, "pause", 5, 1500000000},
+        {2, 20, 4, 2, "kill", 15, -1},
+        {3, 20, 3, 1, "kill", 15, -1},
+    };
+    struct store *store = place_create(*state);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(store_event_add(store, &put[i]), 0);
+    }
+    store_close(store);
+    store = place_reopen(*state);
+    struct store_event *got = NULL;
+    size_t count = 0;
+    assert_int_equal(store_events(store, &got, &count), 0);
+    assert_int_equal(count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(got[i].seq, put[i].seq);
+        assert_int_equal(got[i].t_ns, put[i].t_ns);
+        assert_int_equal(got[i].slot_id, put[i].slot_id);
+        assert_int_equal(got[i].process_id, put[i].process_id);
+        assert_string_equal(got[i].kind, put[i].kind);
+        assert_int_equal(got[i].churned_ns, put[i].churned_ns);
+        assert_int_equal(got[i].parameter_ns, put[i].parameter_ns);
+    }
+    free(got);
+    struct store_event_kind *kinds = NULL;
+    assert_int_equal(store_event_kinds(store, &kinds, &count), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(kinds[0].kind, "kill");
+    assert_int_equal(kinds[0].count, 2);
+    assert_string_equal(kinds[1].kind, "pause");
+    assert_int_equal(kinds[1].count, 1);
+    free(kinds);
+    store_close(store);
+}
+
+/* Version 2 had no kinds: each event was a kill, at a time that is not known on
+ * the clock of churn. */
+static void reads_the_events_of_a_store_of_version_2(void **state)
+{
+    static const char *const AGE =
+        "ALTER TABLE event DROP COLUMN kind;"
+        "ALTER TABLE event DROP COLUMN churned_ns;"
+        "ALTER TABLE event DROP COLUMN parameter_ns;"
+        "ALTER TABLE event RENAME COLUMN process_id TO killed_process_id;"
+        "PRAGMA user_version=2";
+    const struct store_event event = {1, 10, 3, 7, "pause", 5, 6};
+    struct store *store = place_create(*state);
+    assert_int_equal(store_event_add(store, &event), 0);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(sqlite3_exec(store->db, AGE, NULL, NULL, NULL), SQLITE_OK);
+    store_close(store);
+    store = place_reopen(*state);
+    struct store_event *got = NULL;
+    struct store_event_kind *kinds = NULL;
+    size_t count = 0;
+    assert_int_equal(store_events(store, &got, &count), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(got[0].process_id, 7);
+    assert_string_equal(got[0].kind, "kill");
+    assert_int_equal(got[0].churned_ns, -1);
+    free(got);
+    assert_int_equal(store_event_kinds(store, &kinds, &count), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(kinds[0].count, 1);
+    free(kinds);
     store_close(store);
 }
 
@@ -407,7 +475,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PLACED(gives_back_facts),
         PLACED(gives_back_slots),
-        PLACED(replaces_a_process_and_counts_events),
+        PLACED(replaces_a_process),
+        PLACED(gives_back_events_of_every_kind_as_they_were),
+        PLACED(reads_the_events_of_a_store_of_version_2),
         PLACED(says_null_for_what_did_not_happen_to_a_process),
         PLACED(gives_back_series),
         PLACED(keeps_every_bit_of_a_value),

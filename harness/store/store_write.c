@@ -111,8 +111,13 @@ int store_event_add(struct store *store, const struct store_event *event)
     bind_int(add, 1, event->seq);
     bind_int(add, 2, event->t_ns);
     bind_int(add, 3, event->slot_id);
-    bind_int(add, 4, event->killed_process_id);
-    return store_write_run(store, add, "cannot record a churn event");
+    bind_int(add, 4, event->process_id);
+    bind_text(add, 5, event->kind, sizeof event->kind);
+    bind_int(add, 6, event->churned_ns);
+    bind_known(add, 7, event->parameter_ns, -1);
+    r = store_write_run(store, add, "cannot record a churn event");
+    (void)sqlite3_clear_bindings(add);
+    return r;
 }
 
 int store_series_add(struct store *store, const struct store_series *series)

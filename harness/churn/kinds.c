@@ -1,0 +1,77 @@
+#include "churn/kinds.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    const char *one, *many; /* in a sentence, after a number */
+    bool has_parameter;
+} kinds[CHURN_KINDS] = {
+    [CHURN_KILL] = {"kill", "kill", "kills", false},
+    [CHURN_STOP] = {"stop", "stop", "stops", false},
+    [CHURN_PAUSE] = {"pause", "pause", "pauses", true},
+    [CHURN_STARTING] = {"starting", "abandoned start", "abandoned starts",
+                        true},
+    [CHURN_MASS] = {"mass", "kill in a mass failure", "kills in mass failures",
+                    false},
+};
+
+const char *kinds_name(enum churn_kind kind)
+{
+    assert(kind < CHURN_KINDS);
+    return kinds[kind].name;
+}
+
+int kinds_find(const char *name, enum churn_kind *ret_kind)
+{
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            *ret_kind = (enum churn_kind)i;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+bool kinds_has_parameter(enum churn_kind kind)
+{
+    assert(kind < CHURN_KINDS);
+    return kinds[kind].has_parameter;
+}
+
+/* With a comma after each three digits; |number| is not negative. */
+static void append_number(char *text, size_t size, int64_t number)
+{
+    if (number >= 1000) {
+        append_number(text, size, number / 1000);
+    }
+    size_t used = strlen(text);
+    (void)snprintf(text + used, size - used,
+                   number >= 1000 ? ",%03lld" : "%lld",
+                   (long long)(number % 1000));
+}
+
+char *kinds_describe(const int64_t counts[CHURN_KINDS],
+                     char text[KINDS_TEXT_SIZE])
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        if (counts[i] == 0) {
+            continue;
+        }
+        size_t used = strlen(text);
+        (void)snprintf(text + used, KINDS_TEXT_SIZE - used, "%s",
+                       used > 0 ? ", " : "");
+        append_number(text, KINDS_TEXT_SIZE, counts[i]);
+        used = strlen(text);
+        (void)snprintf(text + used, KINDS_TEXT_SIZE - used, " %s",
+                       counts[i] == 1 ? kinds[i].one : kinds[i].many);
+    }
+    if (text[0] == '\0') {
+        (void)snprintf(text, KINDS_TEXT_SIZE, "no events");
+    }
+    return text;
+}
