@@ -2,22 +2,32 @@
  * tests ask of it. Static and tiny, so that a respawn costs next to nothing.
  *
  *     test_child [ready] [say TEXT] [log TEXT] [fork] [deaf] [grow] [fds]
- *                [signals] [files] [hog KIB] [flood KIB] [sleep MS] [exit N]
- *                [abort] [forever]
+ *                [signals] [files] [hog KIB] [flood KIB] [fill FILE]
+ *                [burn MS] [sleep MS] [exit N] [abort] [forever] [child WORD...
+ * end] [session] [orphan] [wipe] [zombie] [thread] [again]
  *
  * Words are done in order; at the end it exits with 0. "fds", "signals" and
  * "files" print what it was born with: its open descriptors, how many signals
- * are blocked or ignored, its limit of open files.
+ * are blocked or ignored, its limit of open files. "child" forks one that does
+ * the words up to the "end" that belongs to it, and goes on behind that.
+ * "session" begins a session of its own; "orphan" forks and lets the parent
+ * end, so that whoever goes on is somebody else's child; "wipe" overwrites its
+ * environment, as programs do that set their title; "zombie" leaves one;
+ * "again" executes the program anew with the rest of the words.
  */
 #include <fcntl.h>
 #include <plateau_tally.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+extern char **environ;
 
 static void say(const char *text)
 {
@@ -104,6 +114,86 @@ static void flood(long kib)
     }
 }
 
+static void burn(long ms)
+{
+    struct timespec used;
+    do {
+        (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    } while (used.tv_sec * 1000 + used.tv_nsec / 1000000 < ms);
+}
+
+/* Writes until nobody wants it any more. */
+static void fill(const char *path)
+{
+    static char block[1 << 16];
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    while (write(fd, block, sizeof block) == (ssize_t)sizeof block) {
+        sleep_ms(1);
+    }
+}
+
+/* The parent ends, and has when this returns: in the child. */
+static void be_orphaned(void)
+{
+    pid_t parent = getpid();
+    if (fork() != 0) {
+        _exit(0);
+    }
+    while (getppid() == parent) {
+        sleep_ms(1);
+    }
+}
+
+static void wipe_environment(void)
+{
+    for (char **at = environ; *at != NULL; at++) {
+        memset(*at, 0, strlen(*at));
+    }
+}
+
+static void leave_zombie(void)
+{
+    siginfo_t info;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(0);
+    }
+    (void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+}
+
+static void *sleep_on(void *nothing)
+{
+    for (;;) {
+        (void)pause();
+    }
+    return nothing;
+}
+
+static void start_thread(void)
+{
+    pthread_t thread;
+    (void)pthread_create(&thread, NULL, sleep_on, NULL);
+}
+
+/* Words about processes; 0 when |word| is none. */
+static int obey_family(const char *word)
+{
+    if (strcmp(word, "session") == 0) {
+        (void)setsid();
+    } else if (strcmp(word, "orphan") == 0) {
+        be_orphaned();
+    } else if (strcmp(word, "wipe") == 0) {
+        wipe_environment();
+    } else if (strcmp(word, "zombie") == 0) {
+        leave_zombie();
+    } else if (strcmp(word, "thread") == 0) {
+        start_thread();
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
 /* A word that stands alone; 0 when |word| is none. */
 static int obey_word(const char *word)
 {
@@ -141,7 +231,7 @@ static int obey(char **words)
 {
     const char *word = words[0];
     const char *argument = words[1] != NULL ? words[1] : "";
-    if (obey_word(word)) {
+    if (obey_word(word) || obey_family(word)) {
         return 1;
     }
     if (strcmp(word, "say") == 0) {
@@ -154,16 +244,39 @@ static int obey(char **words)
         hog((size_t)atol(argument));
     } else if (strcmp(word, "flood") == 0) {
         flood(atol(argument));
+    } else if (strcmp(word, "burn") == 0) {
+        burn(atol(argument));
+    } else if (strcmp(word, "fill") == 0) {
+        fill(argument);
     } else if (strcmp(word, "exit") == 0) {
         _exit(atoi(argument));
     }
     return words[1] != NULL ? 2 : 1;
 }
 
+/* Forks one that does the words up to its "end"; how many those are. */
+static int make_child(char **words)
+{
+    int count = 1;
+    for (int depth = 1; words[count] != NULL && depth > 0; count++) {
+        depth += strcmp(words[count], "child") == 0;
+        depth -= strcmp(words[count], "end") == 0;
+    }
+    return fork() == 0 ? 1 : count;
+}
+
 int main(int argc, char **argv)
 {
     for (int i = 1; i < argc;) {
-        i += obey(&argv[i]);
+        if (strcmp(argv[i], "end") == 0) {
+            break;
+        }
+        if (strcmp(argv[i], "again") == 0) {
+            argv[i] = argv[0];
+            (void)execv("/proc/self/exe", &argv[i]);
+        }
+        i += strcmp(argv[i], "child") == 0 ? make_child(&argv[i])
+                                           : obey(&argv[i]);
     }
     return 0;
 }
