@@ -1,5 +1,7 @@
 #include "recorder.h"
 
+#include "churn/kinds.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -56,10 +58,11 @@ void recorder_event(struct recorder *recorder,
         .seq = event->seq,
         .t_ns = event->t_ns,
         .slot_id = event->slot_id,
-        .process_id = event->killed_process_id,
-        .kind = "kill",
-        .parameter_ns = -1,
+        .process_id = event->process_id,
+        .churned_ns = event->churned_ns,
+        .parameter_ns = event->parameter_ns,
     };
+    (void)snprintf(row.kind, sizeof row.kind, "%s", kinds_name(event->kind));
     if (recorder->error == 0) {
         keep_error(recorder, store_event_add(recorder->store, &row));
     }

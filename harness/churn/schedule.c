@@ -1,84 +1,373 @@
 #include "churn/schedule.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
-#include <stddef.h>
+#include <stdlib.h>
 
-enum stream { STREAM_GAPS = 1, STREAM_CHOICES = 2, STREAM_PROCESSES = 3 };
+enum stream {
+    STREAM_GAPS = 1,
+    STREAM_CHOICES = 2,
+    STREAM_PROCESSES = 3,
+    STREAM_KINDS = 4,
+    STREAM_OF_LIVES = 16, /* and a pair of them for each churner */
+};
+
+/* The clock of lives goes at another pace once the rate has changed, so that
+ * what was drawn stays as it was and only comes sooner or later. */
+struct schedule_life {
+    struct rng lengths, kinds;
+    double due_ns; /* on the clock of lives */
+    uint32_t owed;
+};
+
+/* Beyond that a double is no int64_t. */
+static const double far_ns = 9e18;
+
+/* --- what ----------------------------------------------------------------- */
+
+/* How many each drawn event befalls, on the average. */
+static void plan_masses(struct schedule *schedule)
+{
+    struct schedule_plan *plan = &schedule->plan;
+    double sum = 0.;
+    double victims = 0.;
+    double count = round(plan->mass_share * (double)plan->churners_count);
+    schedule->mass_count = count > 1. ? (uint32_t)count : 1;
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        sum += plan->weights[i];
+        victims += plan->weights[i] *
+                   (i == CHURN_MASS ? (double)schedule->mass_count : 1.);
+    }
+    if (sum <= 0.) {
+        plan->weights[CHURN_KILL] = sum = victims = 1.;
+    }
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        plan->weights[i] /= sum;
+    }
+    schedule->victims = victims / sum;
+}
+
+static enum churn_kind kind_at(const double weights[CHURN_KINDS], double at)
+{
+    enum churn_kind kind = CHURN_KILL;
+    for (size_t i = 0; i < CHURN_KINDS && at > 0.; i++) {
+        if (weights[i] > 0.) {
+            kind = (enum churn_kind)i;
+            at -= weights[i];
+        }
+    }
+    return kind;
+}
+
+/* Two numbers an event, whatever its kind: the next is then the same one. */
+static void draw_what(const struct schedule_plan *plan, struct rng *rng,
+                      struct schedule_event *event)
+{
+    event->kind = kind_at(plan->weights, rng_unit(rng));
+    double u = rng_unit(rng);
+    event->parameter_ns = -1;
+    if (event->kind == CHURN_PAUSE) {
+        event->parameter_ns =
+            plan->pause_min_ns +
+            (int64_t)(u * (double)(plan->pause_max_ns - plan->pause_min_ns));
+    } else if (event->kind == CHURN_STARTING) {
+        event->parameter_ns = (int64_t)ceil(u * (double)plan->starting_max_ns);
+    }
+}
+
+/* --- when ----------------------------------------------------------------- */
 
 /* Of the gaps that begin at |due_ns|. */
 static double mean_gap_ns(const struct schedule *schedule)
 {
-    return 1e9 / (schedule->due_ns < schedule->change_ns
-                      ? schedule->plan.rate_per_s
-                      : schedule->plan.change_rate_per_s);
+    return 1e9 * schedule->victims /
+           (schedule->due_ns < schedule->change_ns
+                ? schedule->plan.rate_per_s
+                : schedule->plan.change_rate_per_s);
 }
 
 /* -ln of a uniform number in (0, 1] is exponential with mean 1. */
 static double draw_gap_ns(struct schedule *schedule)
 {
     double mean_ns = mean_gap_ns(schedule);
-    switch (schedule->plan.rule) {
-    case INTERVAL_FIXED:
-        return mean_ns;
-    case INTERVAL_POISSON:
-        return mean_ns * -log(rng_unit(&schedule->gaps));
-    }
-    assert(!"an interval rule");
-    return mean_ns;
+    return schedule->plan.rule == INTERVAL_FIXED
+               ? mean_ns
+               : mean_ns * -log(rng_unit(&schedule->gaps));
 }
 
-void schedule_init(struct schedule *schedule, const struct schedule_plan *plan,
-                   uint64_t seed, int64_t start_ns)
+/* From and to the clock of lives; the same until the rate changes. */
+static double lived_ns(const struct schedule *schedule, double now_ns)
 {
-    assert(plan->rate_per_s > 0.);
+    double beyond_ns = now_ns - schedule->change_ns;
+    return beyond_ns <= 0. ? now_ns
+                           : schedule->change_ns +
+                                 beyond_ns * schedule->plan.change_rate_per_s /
+                                     schedule->plan.rate_per_s;
+}
+
+static double unlived_ns(const struct schedule *schedule, double lived)
+{
+    double beyond_ns = lived - schedule->change_ns;
+    return beyond_ns <= 0.
+               ? lived
+               : schedule->change_ns + beyond_ns * schedule->plan.rate_per_s /
+                                           schedule->plan.change_rate_per_s;
+}
+
+/* A look at each: at 4,096 churners and 2,000 events a second half a percent of
+ * a core, and a heap would have to be kept. */
+static struct schedule_life *first_due(const struct schedule *schedule)
+{
+    struct schedule_life *first = &schedule->lives[0];
+    for (uint32_t i = 1; i < schedule->plan.churners_count; i++) {
+        if (schedule->lives[i].due_ns < first->due_ns) {
+            first = &schedule->lives[i];
+        }
+    }
+    return first;
+}
+
+static int begin_lives(struct schedule *schedule, uint64_t seed)
+{
+    uint32_t count = schedule->plan.churners_count;
+    schedule->lives = calloc(count, sizeof *schedule->lives);
+    if (schedule->lives == NULL) {
+        return -ENOMEM;
+    }
+    lifetimes_init(&schedule->lifetimes, schedule->plan.rule,
+                   schedule->plan.shape, mean_gap_ns(schedule) * count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct schedule_life *life = &schedule->lives[i];
+        rng_init(&life->lengths, seed, STREAM_OF_LIVES + 2 * (uint64_t)i);
+        rng_init(&life->kinds, seed, STREAM_OF_LIVES + 2 * (uint64_t)i + 1);
+        life->due_ns =
+            schedule->start_ns +
+            lifetimes_draw_rest(&schedule->lifetimes, &life->lengths);
+    }
+    schedule->due_ns = unlived_ns(schedule, first_due(schedule)->due_ns);
+    return 0;
+}
+
+static void follow_list(struct schedule *schedule)
+{
+    size_t next = schedule->recorded_next;
+    schedule->due_ns = next < schedule->plan.recorded_count
+                           ? schedule->start_ns + schedule->recorded_late_ns +
+                                 (double)schedule->plan.recorded[next].due_ns
+                           : (double)INFINITY;
+}
+
+int schedule_init(struct schedule *schedule, const struct schedule_plan *plan,
+                  uint64_t seed, int64_t start_ns)
+{
+    assert(plan->churners_count > 0);
+    assert(plan->recorded != NULL || plan->rate_per_s > 0.);
     assert(plan->change_after_ns == 0 || plan->change_rate_per_s > 0.);
     *schedule = (struct schedule){
         .plan = *plan,
+        .start_ns = (double)start_ns,
         .change_ns = plan->change_after_ns > 0
                          ? (double)(start_ns + plan->change_after_ns)
-                         : INFINITY,
+                         : (double)INFINITY,
         .due_ns = (double)start_ns,
     };
+    plan_masses(schedule);
+    if (plan->recorded != NULL) {
+        follow_list(schedule);
+        return 0;
+    }
+    if (lifetimes_is_rule(plan->rule)) {
+        return begin_lives(schedule, seed);
+    }
     rng_init(&schedule->gaps, seed, STREAM_GAPS);
     rng_init(&schedule->choices, seed, STREAM_CHOICES);
+    rng_init(&schedule->kinds, seed, STREAM_KINDS);
     schedule->due_ns += draw_gap_ns(schedule);
+    return 0;
+}
+
+void schedule_deinit(struct schedule *schedule)
+{
+    free(schedule->lives);
+    schedule->lives = NULL;
+}
+
+/* Goes on from |now_ns|, as if the time since it fell due had not been. */
+static void sleep_over(struct schedule *schedule, double now_ns)
+{
+    double late_ns = now_ns - schedule->due_ns;
+    if (schedule->plan.recorded != NULL) {
+        schedule->recorded_late_ns += late_ns;
+        follow_list(schedule);
+        return;
+    }
+    schedule->skipped += (uint64_t)(late_ns / mean_gap_ns(schedule)) + 1;
+    if (schedule->lives == NULL) {
+        schedule->due_ns = now_ns;
+        schedule->due_ns += draw_gap_ns(schedule);
+        return;
+    }
+    double lived = lived_ns(schedule, now_ns);
+    double slept_ns = lived - first_due(schedule)->due_ns;
+    for (uint32_t i = 0; i < schedule->plan.churners_count; i++) {
+        schedule->lives[i].due_ns += slept_ns;
+    }
+    struct schedule_life *first = first_due(schedule);
+    first->due_ns += lifetimes_draw(&schedule->lifetimes, &first->lengths);
+    schedule->due_ns = unlived_ns(schedule, first_due(schedule)->due_ns);
+}
+
+/* What falls due at |due_ns| is owed or, when too much is, skipped; the next
+ * one is looked for. */
+static void fall_due(struct schedule *schedule)
+{
+    bool has_room =
+        schedule->owed < SCHEDULE_OWED_MAX || schedule->plan.recorded != NULL;
+    schedule->owed += has_room;
+    schedule->skipped += !has_room;
+    if (schedule->plan.recorded != NULL) {
+        schedule->recorded_next++;
+        follow_list(schedule);
+    } else if (schedule->lives != NULL) {
+        struct schedule_life *life = first_due(schedule);
+        life->owed += has_room;
+        life->due_ns += lifetimes_draw(&schedule->lifetimes, &life->lengths);
+        schedule->due_ns = unlived_ns(schedule, first_due(schedule)->due_ns);
+    } else {
+        schedule->due_ns += draw_gap_ns(schedule);
+    }
 }
 
 /* A double holds whole nanoseconds exactly for the first 104 days. */
 void schedule_advance(struct schedule *schedule, int64_t now_ns)
 {
-    double late_ns = (double)now_ns - schedule->due_ns;
-    if (late_ns > (double)SCHEDULE_LAG_MAX_NS) {
-        schedule->skipped += (uint64_t)(late_ns / mean_gap_ns(schedule)) + 1;
-        schedule->due_ns = (double)now_ns;
-        schedule->due_ns += draw_gap_ns(schedule);
+    if ((double)now_ns - schedule->due_ns > (double)SCHEDULE_LAG_MAX_NS) {
+        sleep_over(schedule, (double)now_ns);
         return;
     }
     while (schedule->due_ns <= (double)now_ns) {
-        if (schedule->owed < SCHEDULE_OWED_MAX) {
-            schedule->owed++;
-        } else {
-            schedule->skipped++;
-        }
-        schedule->due_ns += draw_gap_ns(schedule);
+        fall_due(schedule);
     }
-}
-
-bool schedule_take(struct schedule *schedule, uint32_t ready_count,
-                   uint32_t *ret_index)
-{
-    if (schedule->owed == 0 || ready_count == 0) {
-        return false;
-    }
-    schedule->owed--;
-    *ret_index = rng_below(&schedule->choices, ready_count);
-    return true;
 }
 
 int64_t schedule_due_ns(const struct schedule *schedule)
 {
-    return (int64_t)ceil(schedule->due_ns);
+    return schedule->due_ns < far_ns ? (int64_t)ceil(schedule->due_ns)
+                                     : INT64_MAX;
+}
+
+/* --- who ------------------------------------------------------------------ */
+
+/* The first that is ready, from |from| on, in a circle; churners_count when
+ * nobody is. */
+static uint32_t next_ready(const struct schedule *schedule,
+                           const struct schedule_look *look, uint32_t from)
+{
+    uint32_t count = schedule->plan.churners_count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t churner = (from + i) % count;
+        if (look->is_ready(look->context, churner)) {
+            return churner;
+        }
+    }
+    return count;
+}
+
+static bool take_of_gaps(struct schedule *schedule,
+                         const struct schedule_look *look)
+{
+    struct schedule_event *wanted = &schedule->wanted;
+    if (!schedule->is_wanted_known) {
+        schedule->is_wanted_known = true;
+        wanted->churner =
+            rng_below(&schedule->choices, schedule->plan.churners_count);
+        draw_what(&schedule->plan, &schedule->kinds, wanted);
+    }
+    uint32_t churner = next_ready(schedule, look, wanted->churner);
+    if (churner == schedule->plan.churners_count) {
+        return false;
+    }
+    wanted->churner = churner;
+    schedule->is_wanted_known = false;
+    return true;
+}
+
+static bool take_of_lives(struct schedule *schedule,
+                          const struct schedule_look *look)
+{
+    for (uint32_t i = 0; i < schedule->plan.churners_count; i++) {
+        struct schedule_life *life = &schedule->lives[i];
+        if (life->owed > 0 && look->is_ready(look->context, i)) {
+            life->owed--;
+            schedule->wanted.churner = i;
+            draw_what(&schedule->plan, &life->kinds, &schedule->wanted);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_recorded(struct schedule *schedule,
+                          const struct schedule_look *look)
+{
+    const struct schedule_event *event =
+        &schedule->plan.recorded[schedule->recorded_done];
+    if (!look->is_ready(look->context, event->churner)) {
+        return false;
+    }
+    schedule->recorded_done++;
+    schedule->wanted = *event;
+    return true;
+}
+
+/* The other victims come from a stream that belongs to this mass failure alone:
+ * how many of them are found changes nothing of what comes after. */
+static void begin_mass(struct schedule *schedule)
+{
+    uint64_t number = schedule->wanted.churner;
+    struct rng *own = schedule->lives != NULL ? &schedule->lives[number].kinds
+                                              : &schedule->kinds;
+    schedule->mass_left = schedule->mass_count - 1;
+    rng_init(&schedule->mass, rng_u32(own), STREAM_CHOICES);
+}
+
+bool schedule_take(struct schedule *schedule, const struct schedule_look *look,
+                   struct schedule_event *ret_event)
+{
+    if (schedule->mass_left > 0) {
+        uint32_t count = schedule->plan.churners_count;
+        uint32_t from = rng_below(&schedule->mass, count);
+        schedule->wanted.churner = next_ready(schedule, look, from);
+        schedule->mass_left--;
+        if (schedule->wanted.churner < count) {
+            *ret_event = schedule->wanted;
+            return true;
+        }
+        schedule->mass_left = 0; /* nobody is left to be hit */
+    }
+    if (schedule->owed == 0) {
+        return false;
+    }
+    bool is_taken = schedule->plan.recorded != NULL
+                        ? take_recorded(schedule, look)
+                    : schedule->lives != NULL ? take_of_lives(schedule, look)
+                                              : take_of_gaps(schedule, look);
+    if (!is_taken) {
+        return false;
+    }
+    schedule->owed--;
+    if (schedule->wanted.kind == CHURN_MASS &&
+        schedule->plan.recorded == NULL) {
+        begin_mass(schedule);
+    }
+    *ret_event = schedule->wanted;
+    return true;
+}
+
+bool schedule_is_amid(const struct schedule *schedule)
+{
+    return schedule->mass_left > 0;
 }
 
 uint64_t schedule_process_seed(uint64_t run_seed, uint32_t slot_id,

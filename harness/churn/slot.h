@@ -30,8 +30,9 @@ enum slot_state {
     SLOT_EMPTY,
     SLOT_STARTING,
     SLOT_READY,
-    SLOT_DYING, /* killed; comes back when it is reaped */
-    SLOT_PAUSED,
+    SLOT_DYING,  /* killed, or asked to end; comes back when it is reaped */
+    SLOT_FROZEN, /* paused by churn; goes on when its time is over */
+    SLOT_PAUSED, /* it crashed, and waits to be started again */
     SLOT_STOPPING,
 };
 
@@ -67,6 +68,7 @@ struct slot {
     ev_io exit_watcher;  /* on the pidfd */
     ev_io ready_watcher; /* on ready_fd */
     ev_timer timer;      /* readiness, pause or grace, by state */
+    int64_t abandon_ns;  /* the present or next life is killed so soon; 0 */
     uint32_t crashes;    /* in a row */
     bool was_late;       /* killed because it was not ready in time */
 };

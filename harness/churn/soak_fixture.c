@@ -65,7 +65,7 @@ static void on_event(void *context, const struct supervisor_event *event)
 {
     struct soak *soak = context;
     assert_true(soak->events_count < EVENTS_MAX);
-    assert_true(soak->lives[event->killed_process_id - 1].ready_ns >= 0);
+    assert_true(soak->lives[event->process_id - 1].ready_ns >= 0);
     soak->events[soak->events_count++] = *event;
 }
 

@@ -1,7 +1,7 @@
 /* Happy path: supervisor_start() -> observers one after another, each when the
  * one before is ready -> churners, a few at a time -> all ready: stillness ->
- * churn: make_kills() sends SIGKILL to whom the schedule names, on_exit()
- * reaps, start_slot() begins the next generation; after each wave tide.c holds
+ * churn: supervisor_churn.c does what the schedule says, on_exit() reaps,
+ * start_slot() begins the next generation; after each wave tide.c holds
  * still for an ebb -> the time is over: stop_all() -> the last one is reaped:
  * finish().
  *
@@ -11,15 +11,18 @@
  * A process cannot even be started: fail(). All of them, and an interrupt,
  * come to stop_all().
  *
- * A slot's life, as state x event:
+ * A slot's life, as state x event (befall: supervisor_churn.c; timer: what was
+ * armed for the state is over):
  *
- *              started   ready      deadline   exit          kill    stop
+ *              started   ready   timer        exit           befall  stop
  *   EMPTY      STARTING
- *   STARTING             READY      (SIGKILL)  crash: PAUSED          STOPPING
- *   READY                                      crash: PAUSED  DYING   STOPPING
- *   DYING                                      STARTING               STOPPING
- *   PAUSED     STARTING                                               EMPTY
- *   STOPPING                        (SIGKILL)  EMPTY
+ *   STARTING             READY   (SIGKILL)    crash: PAUSED          STOPPING
+ *   READY                                     crash: PAUSED  DYING,  STOPPING
+ *                                                            FROZEN
+ *   DYING                        (SIGKILL)    STARTING               STOPPING
+ *   FROZEN                       READY        crash: PAUSED          STOPPING
+ *   PAUSED                       STARTING                            EMPTY
+ *   STOPPING                     (SIGKILL)    EMPTY
  */
 #include "churn/supervisor_state.h"
 
@@ -41,12 +44,13 @@ enum {
     PAUSE_FIRST_MS = 50, /* before a crashed churner is started again */
 };
 
-static int64_t now_ns(const struct supervisor *supervisor)
+int64_t supervisor_now_ns(const struct supervisor *supervisor)
 {
     return host_now_ns() - supervisor->config.start_ns;
 }
 
-static void arm(struct supervisor *supervisor, ev_timer *timer, double after_s)
+void supervisor_arm(struct supervisor *supervisor, ev_timer *timer,
+                    double after_s)
 {
     ev_timer_stop(supervisor->config.loop, timer);
     ev_now_update(supervisor->config.loop);
@@ -75,7 +79,8 @@ static void enter_phase(struct supervisor *supervisor,
         &supervisor->config.callbacks;
     supervisor->phase = phase;
     if (callbacks->on_phase != NULL) {
-        callbacks->on_phase(callbacks->context, phase, now_ns(supervisor));
+        callbacks->on_phase(callbacks->context, phase,
+                            supervisor_now_ns(supervisor));
     }
 }
 
@@ -105,8 +110,8 @@ static void stop_all(struct supervisor *supervisor, enum supervisor_end end)
     ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
     tide_stop(&supervisor->tide);
     if (supervisor->phase == SUPERVISOR_CHURNING) {
-        supervisor->counts.churned_ns =
-            waves_churn_ns(&supervisor->tide.waves, now_ns(supervisor));
+        supervisor->counts.churned_ns = waves_churn_ns(
+            &supervisor->tide.waves, supervisor_now_ns(supervisor));
     }
     enter_phase(supervisor, SUPERVISOR_STOPPING);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
@@ -172,7 +177,7 @@ static void start_slot(struct slot *slot)
     char *peers = make_peers(supervisor);
     int result = -ENOMEM;
     if (peers != NULL) {
-        result = slot_begin(slot, peers, now_ns(supervisor), &err);
+        result = slot_begin(slot, peers, supervisor_now_ns(supervisor), &err);
         free(peers);
     } else {
         err_set(&err, NULL, 0, 0, "out of memory");
@@ -194,88 +199,17 @@ static void start_slot(struct slot *slot)
         ev_io_set(&slot->ready_watcher, slot->ready_fd, EV_READ);
         ev_io_start(supervisor->config.loop, &slot->ready_watcher);
     }
-    arm(supervisor, &slot->timer, slot->role->ready.within_s);
+    supervisor_arm(supervisor, &slot->timer,
+                   slot->abandon_ns > 0 ? (double)slot->abandon_ns / 1e9
+                                        : slot->role->ready.within_s);
     tell_process(slot, SUPERVISOR_STARTED);
-}
-
-/* --- churn -----------------------------------------------------------------
- */
-
-static struct slot *ready_churner(struct supervisor *supervisor, uint32_t index)
-{
-    for (uint32_t i = supervisor->observers_count; i < supervisor->counts.slots;
-         i++) {
-        if (supervisor->slots[i].state == SLOT_READY && index-- == 0) {
-            return &supervisor->slots[i];
-        }
-    }
-    return NULL;
-}
-
-static void kill_slot(struct slot *slot)
-{
-    struct supervisor *supervisor = slot->supervisor;
-    const struct supervisor_callbacks *callbacks =
-        &supervisor->config.callbacks;
-    supervisor->counts.events++;
-    supervisor->counts.ready--;
-    slot->state = SLOT_DYING;
-    slot->crashes = 0;
-    slot->process.was_killed = true;
-    (void)spawn_signal(&slot->child, SIGKILL);
-    struct supervisor_event event = {
-        .seq = supervisor->counts.events,
-        .t_ns = now_ns(supervisor),
-        .slot_id = slot->id,
-        .killed_process_id = slot->process.id,
-    };
-    tide_killed(&supervisor->tide);
-    if (callbacks->on_event != NULL) {
-        callbacks->on_event(callbacks->context, &event);
-    }
-}
-
-static bool may_kill(const struct supervisor *supervisor)
-{
-    return supervisor->phase == SUPERVISOR_CHURNING &&
-           waves_may_kill(&supervisor->tide.waves) &&
-           supervisor->config.scenario->rate_per_s > 0.;
-}
-
-static int64_t churned_ns(const struct supervisor *supervisor)
-{
-    return waves_churn_ns(&supervisor->tide.waves, now_ns(supervisor));
-}
-
-/* Makes the kills that are due, as far as there is somebody ready. */
-static void make_kills(struct supervisor *supervisor)
-{
-    uint32_t index = 0;
-    if (!may_kill(supervisor)) {
-        return;
-    }
-    schedule_advance(&supervisor->schedule, churned_ns(supervisor));
-    /* While churn goes on every observer is ready: the rest are churners. */
-    while (may_kill(supervisor) &&
-           schedule_take(&supervisor->schedule,
-                         supervisor->counts.ready - supervisor->observers_count,
-                         &index)) {
-        kill_slot(ready_churner(supervisor, index));
-    }
-    supervisor->counts.skipped = (int64_t)supervisor->schedule.skipped;
-    supervisor->counts.owed = supervisor->schedule.owed;
-    int64_t wait_ns =
-        schedule_due_ns(&supervisor->schedule) - churned_ns(supervisor);
-    if (may_kill(supervisor)) {
-        arm(supervisor, &supervisor->kill_timer, (double)wait_ns / 1e9);
-    }
 }
 
 static void on_kill_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     (void)loop;
     (void)revents;
-    make_kills(timer->data);
+    supervisor_churn(timer->data);
 }
 
 /* --- the phases ------------------------------------------------------------
@@ -283,20 +217,11 @@ static void on_kill_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
 static void begin_churn(struct supervisor *supervisor)
 {
-    const struct scenario *scenario = supervisor->config.scenario;
-    arm(supervisor, &supervisor->phase_timer, scenario->duration_s);
-    if (scenario->rate_per_s > 0.) {
-        const struct schedule_plan plan = {
-            .rule = scenario->interval,
-            .rate_per_s = scenario->rate_per_s,
-            .change_after_ns = (int64_t)(scenario->change_after_s * 1e9),
-            .change_rate_per_s = scenario->change_rate_per_s,
-        };
-        schedule_init(&supervisor->schedule, &plan, supervisor->config.seed, 0);
-    }
+    supervisor_arm(supervisor, &supervisor->phase_timer,
+                   supervisor->config.scenario->duration_s);
     tide_begin(&supervisor->tide);
     enter_phase(supervisor, SUPERVISOR_CHURNING);
-    make_kills(supervisor);
+    supervisor_churn(supervisor);
 }
 
 static void on_phase_timer(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -346,7 +271,7 @@ void supervisor_on_turn(void *context, enum waves_state state)
     if (supervisor->phase == SUPERVISOR_CHURNING && state == WAVES_OVER) {
         stop_all(supervisor, SUPERVISOR_COMPLETED);
     } else {
-        make_kills(supervisor);
+        supervisor_churn(supervisor);
     }
 }
 
@@ -387,14 +312,14 @@ static void advance(struct supervisor *supervisor)
     }
     if (supervisor->phase == SUPERVISOR_CHURNERS) {
         if (supervisor->counts.ready == supervisor->counts.slots) {
-            arm(supervisor, &supervisor->phase_timer,
-                supervisor->config.scenario->settle_s);
+            supervisor_arm(supervisor, &supervisor->phase_timer,
+                           supervisor->config.scenario->settle_s);
             enter_phase(supervisor, SUPERVISOR_SETTLING);
         } else {
             start_more_churners(supervisor);
         }
     }
-    make_kills(supervisor);
+    supervisor_churn(supervisor);
 }
 
 /* --- readiness -------------------------------------------------------------
@@ -410,10 +335,15 @@ static void become_ready(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
     assert(slot->state == SLOT_STARTING);
-    ev_timer_stop(supervisor->config.loop, &slot->timer);
     stop_watching_ready(slot);
+    slot->process.ready_ns = supervisor_now_ns(supervisor);
+    if (slot->abandon_ns > 0) {
+        /* It is quicker than we: nobody is to count on it all the same. */
+        tell_process(slot, SUPERVISOR_READY);
+        return;
+    }
+    ev_timer_stop(supervisor->config.loop, &slot->timer);
     slot->state = SLOT_READY;
-    slot->process.ready_ns = now_ns(supervisor);
     int64_t took_ns = slot->process.ready_ns - slot->process.spawned_ns;
     supervisor->counts.ready++;
     supervisor->ready_seen++;
@@ -489,8 +419,8 @@ static void pause_slot(struct slot *slot)
         return;
     }
     slot->state = SLOT_PAUSED;
-    arm(supervisor, &slot->timer,
-        (double)(PAUSE_FIRST_MS << (slot->crashes - 1)) / 1e3);
+    supervisor_arm(supervisor, &slot->timer,
+                   (double)(PAUSE_FIRST_MS << (slot->crashes - 1)) / 1e3);
 }
 
 /* It ended and nobody had told it to. */
@@ -531,7 +461,7 @@ static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
     ev_timer_stop(loop, &slot->timer);
     stop_watching_ready(slot);
     slot->state = SLOT_EMPTY;
-    slot->process.ended_ns = now_ns(supervisor);
+    slot->process.ended_ns = supervisor_now_ns(supervisor);
     slot->process.exit_code = end.exit_code;
     slot->process.signal = end.signal;
     slot->process.pidfd = -1;
@@ -542,6 +472,7 @@ static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
         if (before == SLOT_DYING) {
             start_slot(slot);
         } else {
+            slot->abandon_ns = 0;
             end_unexpectedly(slot);
         }
     }
@@ -556,7 +487,9 @@ static void on_slot_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     switch (slot->state) {
     case SLOT_STARTING:
-        if (slot->role->ready.by == READY_DELAY) {
+        if (slot->abandon_ns > 0) {
+            supervisor_abandon(slot);
+        } else if (slot->role->ready.by == READY_DELAY) {
             become_ready(slot);
         } else {
             be_late(slot);
@@ -568,11 +501,23 @@ static void on_slot_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     case SLOT_STOPPING:
         (void)spawn_signal(&slot->child, SIGKILL);
         break;
+    case SLOT_DYING:
+        supervisor_force(slot);
+        break;
+    case SLOT_FROZEN:
+        supervisor_thaw(slot);
+        break;
     case SLOT_EMPTY:
     case SLOT_READY:
-    case SLOT_DYING:
         break;
     }
+}
+
+void supervisor_ask_to_end(struct slot *slot)
+{
+    slot->process.was_killed = true;
+    (void)spawn_signal(&slot->child, SIGTERM);
+    supervisor_arm(slot->supervisor, &slot->timer, slot->role->stop.grace_s);
 }
 
 static void stop_slot(struct slot *slot)
@@ -584,9 +529,13 @@ static void stop_slot(struct slot *slot)
         supervisor->counts.ready -= slot->state == SLOT_READY;
         /* Whatever it may still say: it is not going to be ready. */
         stop_watching_ready(slot);
-        slot->process.was_killed = true;
-        (void)spawn_signal(&slot->child, SIGTERM);
-        arm(supervisor, &slot->timer, slot->role->stop.grace_s);
+        supervisor_ask_to_end(slot);
+        slot->state = SLOT_STOPPING;
+        break;
+    case SLOT_FROZEN:
+        supervisor_ask_to_end(slot);
+        spawn_signal_group(&slot->child, SIGCONT);
+        (void)spawn_signal(&slot->child, SIGCONT);
         slot->state = SLOT_STOPPING;
         break;
     case SLOT_DYING:

@@ -6,12 +6,12 @@
  *              the contact in each one's readiness line joins {peers}
  *   CHURNERS   all churners start, at most SUPERVISOR_STARTING_MAX at a time
  *   SETTLING   all are ready: settle_s of stillness
- *   CHURNING   the schedule kills ready churners with SIGKILL; each comes back
- *              with generation + 1 and must be ready before it is killed again;
- *              where the scenario has waves, an ebb follows each (waves.h)
- *   STOPPING   SIGTERM to all, SIGKILL after each role's grace
- *   DONE       every child is reaped; nothing of the supervisor's is active in
- *              the loop any more
+ *   CHURNING   the schedule says what befalls which ready churner: it is
+ * killed, stopped or paused (kinds.h). Each comes back, with generation + 1 or
+ * going on, and must be ready before anything befalls it again; where the
+ * scenario has waves, an ebb follows each (waves.h) STOPPING   SIGTERM to all,
+ * SIGKILL after each role's grace DONE       every child is reaped; nothing of
+ * the supervisor's is active in the loop any more
  *
  * Failures and stops jump to STOPPING from anywhere. A churner that ends by
  * itself is counted and respawned with backoff; after SUPERVISOR_CRASHES_MAX in
@@ -35,6 +35,7 @@
 #ifndef PLATEAU_SUPERVISOR_H
 #define PLATEAU_SUPERVISOR_H
 
+#include "churn/schedule.h"
 #include "err.h"
 #include "sample/tally_page.h"
 #include "scenario/scenario.h"
@@ -90,12 +91,16 @@ struct supervisor_process {
     const char *contact; /* "" when there is none */
 };
 
-/* One SIGKILL of a ready churner; its respawn follows. */
+/* What befell a churner that was ready; kinds.h says what each kind is. */
 struct supervisor_event {
     int64_t seq; /* from 1 */
     int64_t t_ns;
+    int64_t churned_ns; /* how long churn had gone on, ebbs left out */
     uint32_t slot_id;
-    int64_t killed_process_id;
+    int64_t process_id; /* that was ready */
+    enum churn_kind kind;
+    int64_t parameter_ns; /* how long a pause lasts; after how long the next
+                           * life is killed; -1 */
 };
 
 /* An ebb, when its trough is to be read: now. */
@@ -103,7 +108,7 @@ struct supervisor_ebb {
     int64_t seq; /* from 1 */
     int64_t begin_ns;
     int64_t read_ns;
-    int64_t events;    /* kills up to then */
+    int64_t events;    /* of churn up to then */
     bool is_settled;   /* all were up again and the readings had come to rest */
     bool has_answered; /* every observer gave back what it could, as asked */
 };
@@ -131,7 +136,10 @@ struct supervisor_config {
     const char *run_folder;          /* exists; absolute */
     const char *meshnode;            /* path of the bundled node; "": none */
     const char *preload;             /* of the library for LD_PRELOAD; "" */
-    int64_t start_ns;                /* CLOCK_MONOTONIC of time 0 */
+    /* A recorded list in place of the scenario's schedule; NULL: none. Lent. */
+    const struct schedule_event *recorded;
+    size_t recorded_count;
+    int64_t start_ns; /* CLOCK_MONOTONIC of time 0 */
     struct supervisor_callbacks callbacks;
 };
 
@@ -146,12 +154,14 @@ struct supervisor_slot {
 };
 
 struct supervisor_counts {
-    int64_t events;       /* kills of ready churners */
+    int64_t events; /* of all kinds; each befell a ready churner */
+    int64_t by_kind[CHURN_KINDS];
+    int64_t forced;       /* of the stops: SIGKILL after the grace */
     int64_t respawns;     /* starts beyond each slot's first */
     int64_t crashes;      /* churners that ended by themselves */
     int64_t late;         /* churners killed because never ready in time */
-    int64_t skipped;      /* kills that the schedule gave up */
-    int64_t owed;         /* kills that are due and wait for somebody ready */
+    int64_t skipped;      /* events that the schedule gave up */
+    int64_t owed;         /* that are due and wait for somebody ready */
     int64_t ebbs;         /* troughs that were read */
     int64_t unsettled;    /* of them in ebbs that did not come to rest */
     int64_t churned_ns;   /* how long churn went on, ebbs left out */

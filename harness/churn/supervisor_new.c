@@ -49,6 +49,10 @@ static int make_slots(struct supervisor *supervisor, struct err *err)
             const struct scenario_role *role = &scenario->roles[i];
             for (uint32_t j = 0; role->kind == order[k] && j < role->count;
                  j++) {
+                if (role->kind == ROLE_CHURNER &&
+                    supervisor->churners_count++ == 0) {
+                    supervisor->churners_first = supervisor->counts.slots;
+                }
                 init_slot(supervisor, role, j);
                 supervisor->observers_count += role->kind == ROLE_OBSERVER;
             }
@@ -118,6 +122,33 @@ static int make_tide(struct supervisor *supervisor)
     return tide_init(&supervisor->tide, &config);
 }
 
+/* Nothing is due where nobody churns, or nothing was asked for. */
+static int make_schedule(struct supervisor *supervisor)
+{
+    const struct supervisor_config *config = &supervisor->config;
+    const struct scenario *scenario = config->scenario;
+    struct schedule_plan plan = {
+        .rule = scenario->interval,
+        .rate_per_s = scenario->rate_per_s,
+        .shape = scenario->interval_shape,
+        .change_after_ns = (int64_t)(scenario->change_after_s * 1e9),
+        .change_rate_per_s = scenario->change_rate_per_s,
+        .churners_count = supervisor->churners_count,
+        .mass_share = scenario->mass_share,
+        .pause_min_ns = (int64_t)(scenario->pause_min_s * 1e9),
+        .pause_max_ns = (int64_t)(scenario->pause_max_s * 1e9),
+        .starting_max_ns = (int64_t)(scenario->starting_max_s * 1e9),
+        .recorded = config->recorded,
+        .recorded_count = config->recorded_count,
+    };
+    scenario_weights(scenario, plan.weights);
+    if (supervisor->churners_count == 0 ||
+        (scenario->rate_per_s == 0. && config->recorded == NULL)) {
+        return 0;
+    }
+    return schedule_init(&supervisor->schedule, &plan, config->seed, 0);
+}
+
 int supervisor_new(const struct supervisor_config *config,
                    struct supervisor **ret_supervisor, struct err *err)
 {
@@ -138,7 +169,8 @@ int supervisor_new(const struct supervisor_config *config,
     supervisor->slot_config.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     supervisor_init_watchers(supervisor);
     int result = make_slots(supervisor, err);
-    if (result == 0 && make_tide(supervisor) != 0) {
+    if (result == 0 &&
+        (make_tide(supervisor) != 0 || make_schedule(supervisor) != 0)) {
         err_set(err, NULL, 0, 0, "out of memory");
         result = -ENOMEM;
     }
@@ -183,6 +215,7 @@ void supervisor_free(struct supervisor *supervisor)
     ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
     tide_deinit(&supervisor->tide);
+    schedule_deinit(&supervisor->schedule);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
         free_slot(&supervisor->slots[i]);
     }

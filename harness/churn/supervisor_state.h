@@ -1,7 +1,7 @@
 /* supervisor_state.h - the supervisor's inside, as supervisor*.c see it.
  *
- * supervisor.c is what happens in a run; supervisor_new.c makes it, looks at it
- * and gives it back.
+ * supervisor.c is what happens in a run; supervisor_churn.c what befalls
+ * churners; supervisor_new.c makes it, looks at it and gives it back.
  */
 #ifndef PLATEAU_SUPERVISOR_STATE_H
 #define PLATEAU_SUPERVISOR_STATE_H
@@ -25,6 +25,8 @@ struct supervisor {
     char sentence[SUPERVISOR_SENTENCE_SIZE];
     struct slot *slots;
     uint32_t observers_count; /* the first slots */
+    uint32_t churners_first;  /* and so many from there on */
+    uint32_t churners_count;
     struct schedule schedule; /* on the clock of waves_churn_ns() */
     struct tide tide;
     struct supervisor_counts counts;
@@ -36,6 +38,32 @@ struct supervisor {
     ev_timer log_timer;
     bool is_stop_asked;
 };
+
+/* Whether there is anything that can fall due. */
+static inline bool supervisor_has_schedule(const struct supervisor *supervisor)
+{
+    return supervisor->schedule.plan.churners_count > 0;
+}
+
+/* Since the run's start. */
+int64_t supervisor_now_ns(const struct supervisor *supervisor);
+
+/* |timer| fires once, in |after_s| from now. */
+void supervisor_arm(struct supervisor *supervisor, ev_timer *timer,
+                    double after_s);
+
+/* Asks the slot's process to end, as its role has it; the slot's timer says
+ * when its grace is over. */
+void supervisor_ask_to_end(struct slot *slot);
+
+/* Does what is due, as far as somebody is ready for it. */
+void supervisor_churn(struct supervisor *supervisor);
+
+/* The slot's timer said so: its pause is over; the start that is to be
+ * abandoned is; it does not end by itself. */
+void supervisor_thaw(struct slot *slot);
+void supervisor_abandon(struct slot *slot);
+void supervisor_force(struct slot *slot);
 
 /* Prepares the watchers: nothing is active yet. */
 void supervisor_init_watchers(struct supervisor *supervisor);

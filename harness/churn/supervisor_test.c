@@ -99,7 +99,7 @@ static void churns_at_the_rate_that_was_asked(void **state)
     for (size_t i = 0; i < soak->events_count; i++) {
         const struct supervisor_event *event = &soak->events[i];
         const struct supervisor_process *killed =
-            &soak->lives[event->killed_process_id - 1];
+            &soak->lives[event->process_id - 1];
         assert_int_equal(event->seq, i + 1);
         assert_true(event->slot_id >= 2); /* never an observer */
         assert_int_equal(killed->slot_id, event->slot_id);

@@ -341,6 +341,40 @@ static int check_waves(const struct checking *checking)
     return 0;
 }
 
+/* Kinds and lives are possible. */
+static int check_kinds(const struct checking *checking)
+{
+    const struct scenario *scenario = checking->scenario;
+    if (scenario->pause_max_s < scenario->pause_min_s) {
+        return document_blame(checking->document, "churn.kinds", checking->err,
+                              "'pause_max_s' %g is below 'pause_min_s' %g",
+                              scenario->pause_max_s, scenario->pause_min_s);
+    }
+    if (scenario->pause_weight > 0. && scenario_has_ebbs(scenario) &&
+        scenario->pause_max_s >= scenario->settle_max_s) {
+        return document_blame(
+            checking->document, "churn.kinds.pause_max_s", checking->err,
+            "a pause of %g s outlasts an ebb, which is given up after %g s; "
+            "make the one shorter or 'ebb: {settle_max_s: ...}' longer",
+            scenario->pause_max_s, scenario->settle_max_s);
+    }
+    if (scenario->interval == INTERVAL_PARETO &&
+        scenario->interval_shape != 0. && scenario->interval_shape <= 1.) {
+        return document_blame(checking->document, "churn.shape", checking->err,
+                              "lives of a Pareto distribution have no mean at "
+                              "a shape of %g; right is above 1",
+                              scenario->interval_shape);
+    }
+    if (scenario->interval_shape != 0. &&
+        scenario->interval != INTERVAL_WEIBULL &&
+        scenario->interval != INTERVAL_PARETO) {
+        return document_blame(checking->document, "churn.shape", checking->err,
+                              "only lives have a shape; right is 'interval: "
+                              "weibull' or 'interval: pareto' with it");
+    }
+    return 0;
+}
+
 static int check_budget(const struct checking *checking)
 {
     const char *budget = checking->scenario->budget;
@@ -383,6 +417,9 @@ int check_scenario(const struct scenario *scenario,
     int r = check_budget(&checking);
     if (r == 0) {
         r = check_waves(&checking);
+    }
+    if (r == 0) {
+        r = check_kinds(&checking);
     }
     return r < 0 ? r : check_counts(&checking);
 }

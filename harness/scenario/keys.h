@@ -18,6 +18,7 @@ enum key_section {
     SECTION_ROOT,
     SECTION_RUN,
     SECTION_CHURN,
+    SECTION_KINDS,
     SECTION_EBB,
     SECTION_HEAP,
     SECTION_CHANGE,

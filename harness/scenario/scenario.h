@@ -38,8 +38,10 @@ enum ready_rule {
 };
 
 enum interval_rule {
-    INTERVAL_FIXED,   /* a kill every 1 / rate */
+    INTERVAL_FIXED,   /* an event every 1 / rate */
     INTERVAL_POISSON, /* exponentially distributed gaps of that mean */
+    INTERVAL_WEIBULL, /* each churner's lives; churn/lifetimes.h */
+    INTERVAL_PARETO,  /* likewise */
 };
 
 /* What befalls a churner; churn/kinds.h says what each is. */
@@ -116,8 +118,14 @@ struct scenario {
     char *budget; /* of growth, as budget_parse() reads it; "": not given */
     uint32_t detail_every; /* every n-th sample reads smaps_rollup and such */
 
-    double rate_per_s; /* churn events (a kill and its respawn) a second */
+    double rate_per_s; /* churn events of all kinds a second */
     enum interval_rule interval;
+    double interval_shape; /* of lives; 0: the rule's own */
+    /* How often each kind is drawn, in proportion; all 0: kills alone. */
+    double kill_weight, stop_weight, pause_weight, starting_weight, mass_weight;
+    double pause_min_s, pause_max_s; /* how long a pause lasts */
+    double starting_max_s; /* from the start of a life to its abandonment */
+    double mass_share;     /* of all churners, hit at once */
     /* After so long (0: never) of churn, ebbs not counted, the rate is another
      * one, above 0. */
     double change_after_s;
@@ -145,6 +153,17 @@ struct scenario {
     struct scenario_health *health;
     uint32_t health_count;
 };
+
+/* The weight of each kind of event. */
+static inline void scenario_weights(const struct scenario *scenario,
+                                    double ret_weights[CHURN_KINDS])
+{
+    ret_weights[CHURN_KILL] = scenario->kill_weight;
+    ret_weights[CHURN_STOP] = scenario->stop_weight;
+    ret_weights[CHURN_PAUSE] = scenario->pause_weight;
+    ret_weights[CHURN_STARTING] = scenario->starting_weight;
+    ret_weights[CHURN_MASS] = scenario->mass_weight;
+}
 
 /* Whether churn comes in waves. */
 static inline bool scenario_has_ebbs(const struct scenario *scenario)
