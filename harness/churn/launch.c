@@ -17,8 +17,29 @@ extern char **environ;
 /* The values as text, in the form that placeholder_expand() wants. */
 struct texts {
     char numbers[6][NUMBER_SIZE];
+    char preload[PATH_SIZE];
     struct placeholder table[SCENARIO_PLACEHOLDERS];
 };
+
+/* Where a heap profile is asked for, the library that can take one of a program
+ * on glibc's allocator lies beside the other. */
+static void choose_preload(const struct launch_values *values,
+                           char path[PATH_SIZE])
+{
+    static const char suffix[] = ".so";
+    const size_t length = strlen(values->preload);
+    const size_t stem = length - (sizeof suffix - 1);
+    (void)snprintf(path, PATH_SIZE, "%s", values->preload);
+    if (values->heap[0] == '\0' || length < sizeof suffix ||
+        strcmp(values->preload + stem, suffix) != 0) {
+        return;
+    }
+    (void)snprintf(path, PATH_SIZE, "%.*s_heap%s", (int)stem, values->preload,
+                   suffix);
+    if (access(path, R_OK) < 0) {
+        (void)snprintf(path, PATH_SIZE, "%s", values->preload);
+    }
+}
 
 static void make_texts(const struct scenario_role *role,
                        const struct launch_values *values, struct texts *texts)
@@ -30,6 +51,7 @@ static void make_texts(const struct scenario_role *role,
     (void)snprintf(texts->numbers[3], NUMBER_SIZE, "%u", values->port);
     (void)snprintf(texts->numbers[4], NUMBER_SIZE, "%" PRIu64, values->seed);
     (void)snprintf(texts->numbers[5], NUMBER_SIZE, "%d", LAUNCH_READY_FD);
+    choose_preload(values, texts->preload);
     const struct placeholder table[SCENARIO_PLACEHOLDERS] = {
         {"role", role->name},
         {"ordinal", texts->numbers[0]},
@@ -42,7 +64,7 @@ static void make_texts(const struct scenario_role *role,
         {"peers", values->peers},
         {"ready_fd", texts->numbers[5]},
         {"meshnode", values->meshnode},
-        {"preload", values->preload},
+        {"preload", texts->preload},
         {"run", values->run},
     };
     memcpy(texts->table, table, sizeof table);
@@ -154,27 +176,31 @@ static void put_setting(char **list, size_t *count, char *setting)
     list[(*count)++] = setting;
 }
 
-/* What turns jemalloc's profiler on; what the machine's own MALLOC_CONF says
- * stays. A role's own MALLOC_CONF has the last word. */
+/* What turns jemalloc's profiler on (what the machine's own MALLOC_CONF says
+ * stays), and that of the preload library. What a role's own environment says
+ * of these has the last word. */
 static int put_heap(const struct launch_values *values, char **list,
                     size_t *count)
 {
     const char *known = getenv("MALLOC_CONF");
-    char *conf = NULL;
-    char *place = NULL;
+    const uint64_t sample_bytes = (uint64_t)values->heap_sample_kib << 10;
+    char *settings[3] = {NULL};
     if (values->heap[0] == '\0') {
         return 0;
     }
-    if (asprintf(&conf, "MALLOC_CONF=%s%sprof:true,lg_prof_sample:%d",
+    if (asprintf(&settings[0], "MALLOC_CONF=%s%sprof:true,lg_prof_sample:%d",
                  known != NULL ? known : "", known != NULL ? "," : "",
-                 10 + 31 - __builtin_clz(values->heap_sample_kib)) < 0) {
+                 63 - __builtin_clzll(sample_bytes)) < 0 ||
+        asprintf(&settings[1], "PLATEAU_HEAP=%s", values->heap) < 0 ||
+        asprintf(&settings[2], "PLATEAU_HEAP_SAMPLE_BYTES=%" PRIu64,
+                 sample_bytes) < 0) {
+        free(settings[0]);
+        free(settings[1]);
         return -ENOMEM;
     }
-    put_setting(list, count, conf);
-    if (asprintf(&place, "PLATEAU_HEAP=%s", values->heap) < 0) {
-        return -ENOMEM;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        put_setting(list, count, settings[i]);
     }
-    put_setting(list, count, place);
     return 0;
 }
 
@@ -193,7 +219,7 @@ static int make_environment(const struct scenario_role *role,
     while (environ[ours] != NULL) {
         ours++;
     }
-    char **list = calloc(ours + role->environment_count + 4, sizeof *list);
+    char **list = calloc(ours + role->environment_count + 5, sizeof *list);
     result = list ? 0 : -ENOMEM;
     for (size_t i = 0; result == 0 && i < ours; i++) {
         list[count] = strdup(environ[i]);

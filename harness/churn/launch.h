@@ -28,7 +28,8 @@ struct launch_values {
     const char *dir;
     const char *peers;
     const char *meshnode; /* "": there is none */
-    const char *preload;  /* likewise */
+    const char *preload;  /* likewise; its sibling NAME_heap.so, where it is
+                           * there, takes its place for a heap profile */
     const char *run;
     const char *heap;         /* PLATEAU_HEAP; "": no heap profiles */
     uint32_t heap_sample_kib; /* a power of two */

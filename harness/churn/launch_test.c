@@ -402,6 +402,34 @@ static void heap_profiles_are_switched_on_by_the_environment(void **state)
     is_set_once(&fixture->launch, "PLATEAU_HEAP", "/r/heap/o-0");
     is_set_once(&fixture->launch, "MALLOC_CONF",
                 "tcache:false,prof:true,lg_prof_sample:16");
+    is_set_once(&fixture->launch, "PLATEAU_HEAP_SAMPLE_BYTES", "65536");
+}
+
+static void a_profile_is_taken_by_the_library_that_can(void **state)
+{
+    struct fixture *fixture = *state;
+    struct launch_values with = values;
+    char plain[PATH_SIZE], able[PATH_SIZE];
+    (void)snprintf(plain, sizeof plain, "%s/x.so", fixture->folder);
+    (void)snprintf(able, sizeof able, "%s/x_heap.so", fixture->folder);
+    with.preload = plain;
+    with.heap_sample_kib = 64;
+    assert_int_equal(
+        make(fixture, (const char *const[]){"daemon", NULL},
+             (const char *const[]){"LD_PRELOAD={preload}", NULL}),
+        0);
+    for (int i = 0; i < 3; i++) {
+        launch_deinit(&fixture->launch);
+        with.heap = i > 0 ? "/r/heap/o-0" : "";
+        if (i == 2) {
+            assert_int_equal(make_file(able, 0644), 0);
+        }
+        assert_int_equal(launch_make(&fixture->role, &with, &fixture->launch,
+                                     &fixture->err),
+                         0);
+        is_set_once(&fixture->launch, "LD_PRELOAD", i == 2 ? able : plain);
+    }
+    assert_int_equal(unlink(able), 0);
 }
 
 static void mentions_are_found_in_command_and_environment(void **state)
@@ -449,6 +477,7 @@ int main(void)
         TEST(the_environment_is_ours_with_the_roles_on_top),
         TEST(the_place_of_the_tally_page_is_always_ours),
         TEST(heap_profiles_are_switched_on_by_the_environment),
+        TEST(a_profile_is_taken_by_the_library_that_can),
         TEST(mentions_are_found_in_command_and_environment),
         TEST(deinit_may_come_twice),
     };

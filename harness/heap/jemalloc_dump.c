@@ -16,6 +16,7 @@ struct reader {
 static const char magic[] = "heap_v2/";
 static const char maps_heading[] = "MAPPED_LIBRARIES:";
 static const char build_id_key[] = "build-id: ";
+static const char our_sampler[] = "sampler: plateau";
 
 bool jemalloc_dump_is(const char *text, size_t size)
 {
@@ -245,6 +246,13 @@ static int read_build_id(const struct reader *reader, const char *line,
     return 0;
 }
 
+/* Its samples lie where they would have lain anyway. */
+static void mark_as_ours(struct profile *profile)
+{
+    profile->kind = PROFILE_SAMPLED;
+    profile->padding_bytes = 0;
+}
+
 static int read_maps(struct reader *reader)
 {
     const char *line = NULL;
@@ -253,6 +261,10 @@ static int read_maps(struct reader *reader)
     while (r == 0 && next_line(reader, &line, &size)) {
         const char *at = line;
         if (size == 0) {
+            continue;
+        }
+        if (take_text(&at, line + size, our_sampler)) {
+            mark_as_ours(reader->profile);
             continue;
         }
         r = take_text(&at, line + size, build_id_key)

@@ -7,7 +7,8 @@
  * thread, which says no more; "MAPPED_LIBRARIES:" and /proc/PID/maps. Behind
  * the maps a line "build-id: HEX PATH" may stand for each file that was mapped
  * (our own addition, which jeprof passes over), so that a file that changed
- * since is known.
+ * since is known; and a line "sampler: plateau" where not jemalloc took the
+ * samples but our preload library (harness/tally/sampled_heap.h).
  */
 #ifndef PLATEAU_HEAP_JEMALLOC_DUMP_H
 #define PLATEAU_HEAP_JEMALLOC_DUMP_H

@@ -69,6 +69,7 @@ struct profile_module {
 
 enum profile_kind {
     PROFILE_JEMALLOC,  /* a heap dump, sampled */
+    PROFILE_SAMPLED,   /* likewise, by our preload library */
     PROFILE_DHAT,      /* every allocation, live at the end */
     PROFILE_DHAT_PEAK, /* nothing lived at the end: live at the peak */
 };
@@ -77,8 +78,8 @@ struct profile {
     struct words *words; /* lent */
     enum profile_kind kind;
     uint64_t sample_bytes; /* mean bytes from sample to sample; 0: all */
-    double padding_bytes;  /* what sampling itself holds: a sampled object lies
-                            * in PROFILE_SAMPLED_BYTES of its own */
+    double padding_bytes; /* what sampling itself holds: of jemalloc's a sampled
+                           * object lies in PROFILE_SAMPLED_BYTES of its own */
     struct profile_site *sites;
     size_t sites_count, sites_room;
     uint32_t *frames;

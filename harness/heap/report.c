@@ -57,6 +57,7 @@ char *report_describe(const struct report_side *side, char *text, size_t size)
 {
     static const char *const kinds[] = {
         [PROFILE_JEMALLOC] = "jemalloc heap dump",
+        [PROFILE_SAMPLED] = "samples of what glibc handed out",
         [PROFILE_DHAT] = "DHAT profile, live at the end",
         [PROFILE_DHAT_PEAK] = "DHAT profile, live at the peak (nothing was "
                               "live at the end)",
@@ -269,7 +270,7 @@ static void print_buckets(const struct printer *printer)
         print_figures(printer, "  held by the samples themselves", "", padding);
     }
     if (!isnan(allocated[0]) || !isnan(allocated[1])) {
-        print_figures(printer, "  allocated, as jemalloc counts", "",
+        print_figures(printer, "  allocated, as its allocator counts", "",
                       allocated);
     }
 }

@@ -37,7 +37,8 @@
  * A program that never answers is read as it stands, a little later.
  *
  * With a request the harness may want a heap profile as well. Where it does,
- * PLATEAU_HEAP holds the beginning of a path, and
+ * PLATEAU_HEAP holds the beginning of a path (and PLATEAU_HEAP_SAMPLE_BYTES how
+ * many bytes there should be from sample to sample), and
  *
  *     char path[4096];
  *     if (plateau_tally_profile(tally, path, sizeof path)) {
@@ -67,6 +68,7 @@ extern "C" {
 
 #define PLATEAU_TALLY_ENV "PLATEAU_TALLY"
 #define PLATEAU_TALLY_HEAP_ENV "PLATEAU_HEAP"
+#define PLATEAU_TALLY_HEAP_SAMPLE_ENV "PLATEAU_HEAP_SAMPLE_BYTES"
 #define PLATEAU_TALLY_MAGIC UINT64_C(0x31594c4c41544c50) /* "PLTALLY1" */
 #define PLATEAU_TALLY_VERSION 1u
 #define PLATEAU_TALLY_NAME_SIZE 32 /* terminator included; longer is cut */

@@ -3,9 +3,11 @@
  * libplateau_preload.so, named in LD_PRELOAD by the harness, publishes what the
  * allocator of a dynamically linked program says about itself: jemalloc's
  * stats.* where the program brings a jemalloc (linked or preloaded), the
- * totals of mallinfo2(3) otherwise. Asked by the harness, it has the allocator
- * give back what is free (arena.<all>.purge; malloc_trim(3)) and publishes at
- * once; besides, every PERIOD_MS.
+ * totals of mallinfo2(3) where it runs on glibc's. Asked by the harness, it has
+ * the allocator give back what is free (arena.<all>.purge; malloc_trim(3)),
+ * publishes at once and, where that is wanted, writes a heap profile:
+ * jemalloc's own, or samples of what glibc handed out (interposed_malloc.h; in
+ * libplateau_preload_heap.so only). Besides, it publishes every PERIOD_MS.
  *
  * Happy path: the loader runs begin(), which finds the page and starts one
  * thread with every signal blocked and a small stack; the thread sleeps on the
@@ -14,18 +16,27 @@
  *
  * Failure modes: no harness, or the page is another program's (a child of the
  * target inherits the variables): nothing is started. No memory for a thread:
- * likewise. A fork leaves the thread behind: the child publishes nothing, and
- * its parent goes on. The page itself needs no undoing: its last values stay
- * when the program is killed.
+ * likewise. Another allocator than these two (tcmalloc, a jemalloc within the
+ * executable that hides its mallctl): no figures, rather than those of glibc's
+ * allocator, which stands idle. A fork leaves the thread behind: the child
+ * publishes nothing, and its parent goes on. The page itself needs no undoing:
+ * its last values stay when the program is killed.
  *
- * Linux: futexes. It allocates nothing after begin(), and takes the allocator's
- * locks only inside the allocator's own functions. With glibc, what sits in the
- * caches of threads (tcache) counts as allocated.
+ * Linux: futexes. It allocates nothing after begin() but what a profile takes
+ * while it is written, and takes the allocator's locks only inside the
+ * allocator's own functions. With glibc, what sits in the caches of threads
+ * (tcache) counts as allocated; and mallinfo2() walks the free lists of every
+ * arena under its lock, so that a badly fragmented heap is read less often:
+ * the thread is idle for IDLE_TIMES as long as it reads.
  */
 #include "plateau_tally.h"
 
+#include "build_ids.h"
+#include "interposed_malloc.h"
+
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -39,7 +50,9 @@
 
 enum {
     PERIOD_MS = 100,
-    STACK_BYTES = 64 * 1024,
+    IDLE_TIMES = 100,
+    STACK_BYTES = 128 * 1024,
+    PATH_SIZE = 4096,
 };
 
 typedef int mallctl_function(const char *, void *, size_t *, void *, size_t);
@@ -66,13 +79,22 @@ static const struct {
     [RETAINED] = {"heap/retained", "stats.retained"},
 };
 
+/* What the program's memory comes from. */
+struct allocator {
+    unsigned figures; /* that it has: a bit each */
+    void (*purge)(void);
+    void (*publish)(void);
+    void (*profile)(const char *path);
+};
+
 static struct {
     struct plateau_tally *tally;
     struct plateau_tally_entry *entries[FIGURES_COUNT];
-    mallctl_function *mallctl; /* NULL: glibc's allocator */
+    const struct allocator *allocator;
+    mallctl_function *mallctl; /* of jemalloc */
 } preload;
 
-/* --- the allocators --------------------------------------------------------
+/* --- jemalloc --------------------------------------------------------------
  */
 
 /* A jemalloc that was built with a prefix has it here too. */
@@ -96,13 +118,9 @@ static mallctl_function *find_mallctl(void)
     return NULL;
 }
 
-static void purge(void)
+static void purge_jemalloc(void)
 {
-    if (preload.mallctl != NULL) {
-        (void)preload.mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
-    } else {
-        (void)malloc_trim(0);
-    }
+    (void)preload.mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
 }
 
 static void publish_jemalloc(void)
@@ -119,7 +137,44 @@ static void publish_jemalloc(void)
     }
 }
 
-/* glibc keeps no count of pages: active is what its arenas span. */
+static void append_build_ids(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd >= 0) {
+        build_ids_append(fd);
+        (void)close(fd);
+    }
+}
+
+/* Of a jemalloc that was told to profile; another says so and writes none. */
+static void profile_jemalloc(const char *path)
+{
+    if (preload.mallctl("prof.dump", NULL, NULL, &path, sizeof path) == 0) {
+        append_build_ids(path);
+    }
+}
+
+/* --- glibc's ---------------------------------------------------------------
+ */
+
+static bool is_in_libc(void *function)
+{
+    struct mallinfo2 (*const known)(void) = mallinfo2;
+    void *libc = NULL;
+    Dl_info ours, theirs;
+    memcpy(&libc, &known, sizeof libc);
+    return function != NULL && dladdr(function, &theirs) != 0 &&
+           dladdr(libc, &ours) != 0 && ours.dli_fbase == theirs.dli_fbase;
+}
+
+static void purge_glibc(void)
+{
+    (void)malloc_trim(0);
+}
+
+/* All arenas are in these sums, and the blocks that are maps of their own
+ * (malloc/malloc.c, __libc_mallinfo2; mallinfo(3) says otherwise, of old). No
+ * count of pages is kept: active is what the arenas span. */
 static void publish_glibc(void)
 {
     struct mallinfo2 info = mallinfo2();
@@ -129,53 +184,110 @@ static void publish_glibc(void)
     plateau_tally_set(preload.entries[RETAINED], info.fordblks);
 }
 
-static void publish(void)
+static void profile_glibc(const char *path)
 {
-    if (preload.mallctl != NULL) {
-        publish_jemalloc();
-    } else {
-        publish_glibc();
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd >= 0) {
+        bool has_any = interposed_malloc_write(fd) != -ENODATA;
+        (void)close(fd);
+        if (has_any) {
+            append_build_ids(path);
+        } else {
+            (void)unlink(path);
+        }
     }
+}
+
+/* --- another ---------------------------------------------------------------
+ */
+
+static void do_nothing(void)
+{
+}
+
+static void write_nothing(const char *path)
+{
+    (void)path;
+}
+
+enum { BIT_ALL = (1 << FIGURES_COUNT) - 1 };
+
+static const struct allocator jemalloc = {
+    .figures = BIT_ALL,
+    .purge = purge_jemalloc,
+    .publish = publish_jemalloc,
+    .profile = profile_jemalloc,
+};
+static const struct allocator glibc = {
+    .figures = 1 << ALLOCATED | 1 << ACTIVE | 1 << MAPPED | 1 << RETAINED,
+    .purge = purge_glibc,
+    .publish = publish_glibc,
+    .profile = profile_glibc,
+};
+static const struct allocator another = {
+    .purge = do_nothing,
+    .publish = do_nothing,
+    .profile = write_nothing,
+};
+
+static const struct allocator *find_allocator(void)
+{
+    preload.mallctl = find_mallctl();
+    return preload.mallctl != NULL                     ? &jemalloc
+           : is_in_libc(interposed_malloc_served_by()) ? &glibc
+                                                       : &another;
 }
 
 /* --- the thread ------------------------------------------------------------
  */
 
-/* Until the harness asks for something else than |seen|, or the period ends. */
-/* Of a jemalloc that was told to profile; another says so and writes none. */
-static void profile(void)
+static int64_t now_ns(void)
 {
-    char path[4096];
-    const char *file = path;
-    if (preload.mallctl != NULL &&
-        plateau_tally_profile(preload.tally, path, sizeof path)) {
-        (void)preload.mallctl("prof.dump", NULL, NULL, &file, sizeof file);
-    }
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void sleep_on_request(uint32_t seen)
+/* Until the harness asks for something else than |seen|, or time is up. */
+static void sleep_on_request(uint32_t seen, int64_t most_ns)
 {
-    const struct timespec period = {.tv_nsec = PERIOD_MS * 1000000L};
-    (void)syscall(SYS_futex, &preload.tally->request, FUTEX_WAIT, seen, &period,
+    const struct timespec most = {
+        .tv_sec = most_ns / 1000000000,
+        .tv_nsec = most_ns % 1000000000,
+    };
+    (void)syscall(SYS_futex, &preload.tally->request, FUTEX_WAIT, seen, &most,
                   NULL, 0);
+}
+
+static void answer(uint32_t asked)
+{
+    char path[PATH_SIZE];
+    if (plateau_tally_profile(preload.tally, path, sizeof path)) {
+        preload.allocator->profile(path);
+    }
+    plateau_tally_answer(preload.tally, asked);
 }
 
 static void *serve(void *unused)
 {
     (void)unused;
+    interposed_malloc_exempt();
     for (;;) {
         uint32_t seen =
             __atomic_load_n(&preload.tally->request, __ATOMIC_ACQUIRE);
         uint32_t asked = plateau_tally_asked(preload.tally);
         if (asked != 0) {
-            purge();
+            preload.allocator->purge();
         }
-        publish();
+        int64_t begin_ns = now_ns();
+        preload.allocator->publish();
+        int64_t idle_ns = (now_ns() - begin_ns) * IDLE_TIMES;
         if (asked != 0) {
-            profile();
-            plateau_tally_answer(preload.tally, asked);
+            answer(asked);
         }
-        sleep_on_request(seen);
+        sleep_on_request(seen, idle_ns > PERIOD_MS * INT64_C(1000000)
+                                   ? idle_ns
+                                   : PERIOD_MS * INT64_C(1000000));
     }
     return NULL;
 }
@@ -198,20 +310,35 @@ static bool start_thread(void)
     return result == 0;
 }
 
+/* Of glibc's allocator, where the harness wants profiles. */
+static void begin_samples(void)
+{
+    const char *prefix = getenv(PLATEAU_TALLY_HEAP_ENV);
+    const char *sample = getenv(PLATEAU_TALLY_HEAP_SAMPLE_ENV);
+    unsigned long long sample_bytes =
+        sample != NULL ? strtoull(sample, NULL, 10) : 0;
+    if (prefix != NULL && prefix[0] != '\0' && sample_bytes > 0) {
+        (void)interposed_malloc_begin(sample_bytes, preload.tally->generation);
+    }
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     int before = errno;
     struct plateau_tally *tally = plateau_tally_attach();
     if (tally != plateau_tally_private()) {
         preload.tally = tally;
-        preload.mallctl = find_mallctl();
-        bool is_glibc = preload.mallctl == NULL;
+        preload.allocator = find_allocator();
         for (int i = 0; i < FIGURES_COUNT; i++) {
-            bool has = !is_glibc || (i != METADATA && i != RESIDENT);
-            preload.entries[i] =
-                has ? plateau_tally_gauge(tally, figures[i].gauge, "B") : NULL;
+            if (preload.allocator->figures & 1u << i) {
+                preload.entries[i] =
+                    plateau_tally_gauge(tally, figures[i].gauge, "B");
+            }
         }
-        publish();
+        preload.allocator->publish();
+        if (preload.allocator == &glibc) {
+            begin_samples();
+        }
         (void)start_thread();
     }
     errno = before;

@@ -4,18 +4,31 @@
  *   m   allocates 1 MiB in pieces of 1 KiB, and keeps it
  *   f   frees all of that
  *   c   starts itself once more, which then exits: a child that inherits
+ *   t   THREADS threads allocate 1 MiB each, likewise, which stays
+ *   s   they allocate, resize and free in every way there is, while children
+ *       are forked which do so too; all is freed at the end
  *
  * With an argument it is a daemon: "hold" holds still, "leak" loses 2 KiB a
  * hundred times a second.
  */
+#include <malloc.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PIECES = 1024, PIECES_MAX = 64 * PIECES };
+enum {
+    PIECES = 1024,
+    PIECES_MAX = 64 * PIECES,
+    THREADS = 8,
+    TURNS = 40000,
+    HELD = 64,
+    FORKS = 30,
+};
 
 static void *pieces[PIECES_MAX];
 static size_t count;
@@ -49,6 +62,103 @@ static void start_child(const char *self)
 
 static void *volatile lost;
 
+static void *hold_1_mib(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < PIECES; i++) {
+        lost = malloc(1024);
+    }
+    return NULL;
+}
+
+/* Each way to allocate in its turn; NULL is an end of the test. */
+static void *allocate(uint32_t turn, size_t size)
+{
+    void *object = NULL;
+    switch (turn % 8) {
+    case 0:
+        return calloc(1, size);
+    case 1:
+        return aligned_alloc(64, (size + 63) & ~(size_t)63);
+    case 2:
+        return memalign(32, size);
+    case 3:
+        return posix_memalign(&object, 128, size) == 0 ? object : NULL;
+    case 4:
+        return reallocarray(NULL, size, 1);
+    case 5:
+        return turn % 64 == 5 ? valloc(size) : malloc(size);
+    default:
+        return malloc(size);
+    }
+}
+
+/* What was written is still there when it is freed. */
+static void check(const unsigned char *object, size_t size)
+{
+    if (object[0] != (unsigned char)size ||
+        object[size - 1] != (unsigned char)size) {
+        abort();
+    }
+}
+
+static void *strain(void *argument)
+{
+    uint32_t random = (uint32_t)(uintptr_t)argument * 2654435761u + 1;
+    unsigned char *held[HELD] = {NULL};
+    size_t sizes[HELD] = {0};
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        random = random * 1664525u + 1013904223u;
+        uint32_t at = random >> 16 & (HELD - 1);
+        size_t size = 2 + (random >> 8) % (turn % 100 == 0 ? 200000 : 2000);
+        if (held[at] != NULL) {
+            check(held[at], sizes[at]);
+        }
+        if (held[at] != NULL && turn % 3 == 0) {
+            held[at] = realloc(held[at], size);
+        } else {
+            free(held[at]);
+            held[at] = allocate(turn, size);
+        }
+        sizes[at] = size;
+        held[at][0] = (unsigned char)size;
+        held[at][size - 1] = (unsigned char)size;
+    }
+    for (int i = 0; i < HELD; i++) {
+        free(held[i]);
+    }
+    return realloc(malloc(1), SIZE_MAX / 2) == NULL ? NULL : argument;
+}
+
+/* Runs |work| in threads, and forks |forks| children meanwhile that do it. */
+static void run_threads(void *(*work)(void *), int forks)
+{
+    pthread_t threads[THREADS];
+    void *wrong = NULL;
+    for (uintptr_t i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, work, (void *)(i + 1)) != 0) {
+            abort();
+        }
+    }
+    for (int i = 0; i < forks; i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            (void)alarm(20); /* one that hangs */
+            _exit(work(NULL) == NULL ? 0 : 1);
+        }
+        if (waitpid(child, &status, 0) != child || status != 0) {
+            abort();
+        }
+    }
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(threads[i], &wrong);
+        if (wrong != NULL) {
+            abort();
+        }
+    }
+}
+
 static void serve(bool is_leaking)
 {
     for (;;) {
@@ -80,6 +190,12 @@ int main(int argc, char **argv)
             break;
         case 'c':
             start_child(argv[0]);
+            break;
+        case 't':
+            run_threads(hold_1_mib, 0);
+            break;
+        case 's':
+            run_threads(strain, FORKS);
             break;
         default:
             break;

@@ -1,13 +1,17 @@
-/* An unmodified program with the library before it, as the harness starts one;
- * with glibc's allocator and with jemalloc. Arguments: the library, the
- * program, and a jemalloc to preload ("" where there is none). */
+/* An unmodified program with either library before it, as the harness starts
+ * one; with glibc's allocator and with jemalloc. Arguments: the libraries (that
+ * which takes heap profiles is the second), the program, and a jemalloc to
+ * preload ("" where there is none). */
 #include "plateau_tally.h"
 
+#include "heap/profile_file.h"
 #include "sample/tally_page.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,18 +22,35 @@
 
 #include <cmocka.h>
 
-static const char *library, *program, *jemalloc;
+enum { SAMPLE_BYTES = 4096 };
+
+static const char *libraries[2], *program, *jemalloc;
 
 struct fixture {
     struct tally_page page;
     pid_t pid;
     int to, from;
+    char folder[64]; /* for profiles */
 };
 
-static void begin(struct fixture *f, const char *allocator)
+/* The environment of a target that is to be profiled. */
+static void set_profile(const struct fixture *f)
+{
+    char prefix[128], sample[32];
+    (void)snprintf(prefix, sizeof prefix, "%s/x", f->folder);
+    (void)snprintf(sample, sizeof sample, "%d", SAMPLE_BYTES);
+    (void)setenv(PLATEAU_TALLY_HEAP_ENV, prefix, 1);
+    (void)setenv(PLATEAU_TALLY_HEAP_SAMPLE_ENV, sample, 1);
+    (void)setenv("MALLOC_CONF", "prof:true,lg_prof_sample:12", 1);
+}
+
+static void begin(struct fixture *f, const char *library, const char *allocator,
+                  bool is_profiled)
 {
     int in[2], out[2];
     char preload[1024], tally[32];
+    (void)snprintf(f->folder, sizeof f->folder, "/tmp/plateau-preload.XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
     assert_int_equal(tally_page_init(&f->page), 0);
     assert_int_equal(tally_page_reset(&f->page, 1), 0);
     assert_int_equal(pipe(in), 0);
@@ -44,6 +65,9 @@ static void begin(struct fixture *f, const char *allocator)
         (void)close(in[1]);
         (void)setenv("LD_PRELOAD", preload, 1);
         (void)setenv(PLATEAU_TALLY_ENV, tally, 1);
+        if (is_profiled) {
+            set_profile(f);
+        }
         (void)execl(program, program, (char *)NULL);
         _exit(127);
     }
@@ -54,14 +78,23 @@ static void begin(struct fixture *f, const char *allocator)
     f->from = out[0];
 }
 
+static char *profile_of(const struct fixture *f, char path[128])
+{
+    (void)snprintf(path, 128, "%s/x.1.heap", f->folder);
+    return path;
+}
+
 static void end(struct fixture *f)
 {
     int status;
+    char path[128];
     (void)close(f->to);
     assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     (void)close(f->from);
     tally_page_deinit(&f->page);
+    (void)unlink(profile_of(f, path));
+    assert_int_equal(rmdir(f->folder), 0);
 }
 
 static void tell(struct fixture *f, char letter)
@@ -72,12 +105,12 @@ static void tell(struct fixture *f, char letter)
 }
 
 /* Asks, and waits for the answer; returns how long it took. */
-static double ask(struct fixture *f)
+static double ask_for(struct fixture *f, uint32_t profile)
 {
     struct timespec from, to;
     const struct timespec moment = {.tv_nsec = 200000};
     (void)clock_gettime(CLOCK_MONOTONIC, &from);
-    tally_page_ask(&f->page, 0);
+    tally_page_ask(&f->page, profile);
     for (int i = 0; i < 10000 && !tally_page_has_answered(&f->page); i++) {
         (void)nanosleep(&moment, NULL);
     }
@@ -85,6 +118,11 @@ static double ask(struct fixture *f)
     (void)clock_gettime(CLOCK_MONOTONIC, &to);
     return (double)(to.tv_sec - from.tv_sec) * 1e3 +
            (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+}
+
+static double ask(struct fixture *f)
+{
+    return ask_for(f, 0);
 }
 
 static uint64_t allocated(const struct fixture *f)
@@ -100,10 +138,10 @@ static uint64_t allocated(const struct fixture *f)
     return 0;
 }
 
-static void follows(const char *allocator)
+static void follows(const char *library, const char *allocator)
 {
     struct fixture f;
-    begin(&f, allocator);
+    begin(&f, library, allocator, false);
     tell(&f, 'x');
     (void)ask(&f);
     uint64_t before = allocated(&f);
@@ -119,7 +157,8 @@ static void follows(const char *allocator)
 static void follows_what_glibc_hands_out(void **state)
 {
     (void)state;
-    follows("");
+    follows(libraries[0], "");
+    follows(libraries[1], "");
 }
 
 static void follows_what_jemalloc_hands_out(void **state)
@@ -128,7 +167,8 @@ static void follows_what_jemalloc_hands_out(void **state)
     if (jemalloc[0] == '\0') {
         skip();
     }
-    follows(jemalloc);
+    follows(libraries[0], jemalloc);
+    follows(libraries[1], jemalloc);
 }
 
 /* Woken, not by its period: of ten answers, most come much sooner. */
@@ -137,7 +177,7 @@ static void answers_when_it_is_asked(void **state)
     (void)state;
     struct fixture f;
     int soon = 0;
-    begin(&f, "");
+    begin(&f, libraries[0], "", false);
     tell(&f, 'x');
     for (int i = 0; i < 10; i++) {
         soon += ask(&f) < 40.;
@@ -150,7 +190,7 @@ static void a_child_does_not_write_into_its_parents_page(void **state)
 {
     (void)state;
     struct fixture f;
-    begin(&f, "");
+    begin(&f, libraries[0], "", false);
     tell(&f, 'x');
     (void)ask(&f);
     uint64_t before = allocated(&f);
@@ -161,13 +201,122 @@ static void a_child_does_not_write_into_its_parents_page(void **state)
     end(&f);
 }
 
+/* Threads have arenas of their own: their sum is published. */
+static void the_arenas_of_all_threads_count(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, libraries[0], "", false);
+    tell(&f, 'x');
+    (void)ask(&f);
+    uint64_t before = allocated(&f);
+    tell(&f, 't');
+    (void)ask(&f);
+    assert_in_range(allocated(&f) - before, 8 << 20, 10 << 20);
+    end(&f);
+}
+
+/* Bytes that the profile says; -1 where there is none. */
+static double profiled(const struct fixture *f, double *ret_error,
+                       enum profile_kind *ret_kind)
+{
+    char path[128];
+    struct words words;
+    struct profile profile;
+    struct symbols_notes notes = {0};
+    struct err err = {0};
+    double bytes = -1, variance = 0;
+    if (access(profile_of(f, path), F_OK) != 0) {
+        return -1;
+    }
+    assert_int_equal(words_init(&words), 0);
+    profile_init(&profile, &words);
+    if (profile_load(path, &profile, &notes, &err) != 0) {
+        fail_msg("%s:%d: %s", err.file, err.line, err.sentence);
+    }
+    profile_total(&profile, NULL, &bytes, &variance);
+    *ret_error = sqrt(variance);
+    *ret_kind = profile.kind;
+    profile_deinit(&profile);
+    words_deinit(&words);
+    return bytes;
+}
+
+static void a_profile_adds_up(const char *library, const char *allocator,
+                              enum profile_kind kind)
+{
+    struct fixture f;
+    double error = 0;
+    enum profile_kind found = PROFILE_DHAT;
+    begin(&f, library, allocator, true);
+    tell(&f, 't');
+    tell(&f, 'm');
+    (void)ask_for(&f, 1);
+    double bytes = profiled(&f, &error, &found);
+    print_message("allocated %llu, profiled %.0f +- %.0f\n",
+                  (unsigned long long)allocated(&f), bytes, error);
+    assert_int_equal(found, kind);
+    assert_true(fabs(bytes - (double)(9 << 20)) < (1 << 20));
+    tell(&f, 'f');
+    (void)ask_for(&f, 1);
+    double after = profiled(&f, &error, &found);
+    assert_true(after < bytes - (1 << 19));
+    end(&f);
+}
+
+static void samples_of_what_glibc_handed_out_add_up(void **state)
+{
+    (void)state;
+    a_profile_adds_up(libraries[1], "", PROFILE_SAMPLED);
+}
+
+static void a_profile_of_jemalloc_is_its_own(void **state)
+{
+    (void)state;
+    if (jemalloc[0] == '\0') {
+        skip();
+    }
+    a_profile_adds_up(libraries[0], jemalloc, PROFILE_JEMALLOC);
+    a_profile_adds_up(libraries[1], jemalloc, PROFILE_JEMALLOC);
+}
+
+static void without_the_sampler_glibc_has_no_profile(void **state)
+{
+    struct fixture f;
+    double error = 0;
+    enum profile_kind found = PROFILE_DHAT;
+    (void)state;
+    begin(&f, libraries[0], "", true);
+    tell(&f, 'm');
+    (void)ask_for(&f, 1);
+    assert_true(profiled(&f, &error, &found) < 0);
+    end(&f);
+}
+
+/* And nothing that was freed is left in the profile, whoever freed it. */
+static void threads_and_forks_run_as_without_it(void **state)
+{
+    struct fixture f;
+    double error = 0;
+    enum profile_kind found = PROFILE_DHAT;
+    (void)state;
+    begin(&f, libraries[1], "", true);
+    tell(&f, 's');
+    (void)ask_for(&f, 1);
+    assert_true(profiled(&f, &error, &found) < (64 << 10));
+    end(&f);
+    begin(&f, libraries[1], jemalloc, true);
+    tell(&f, 's');
+    end(&f);
+}
+
 static void nothing_happens_without_a_harness(void **state)
 {
     (void)state;
     int status;
     pid_t pid = fork();
     if (pid == 0) {
-        (void)setenv("LD_PRELOAD", library, 1);
+        (void)setenv("LD_PRELOAD", libraries[1], 1);
         (void)unsetenv(PLATEAU_TALLY_ENV);
         (void)execl(program, program, "child", (char *)NULL);
         _exit(127);
@@ -183,15 +332,22 @@ int main(int argc, char **argv)
         cmocka_unit_test(follows_what_jemalloc_hands_out),
         cmocka_unit_test(answers_when_it_is_asked),
         cmocka_unit_test(a_child_does_not_write_into_its_parents_page),
+        cmocka_unit_test(the_arenas_of_all_threads_count),
+        cmocka_unit_test(samples_of_what_glibc_handed_out_add_up),
+        cmocka_unit_test(a_profile_of_jemalloc_is_its_own),
+        cmocka_unit_test(without_the_sampler_glibc_has_no_profile),
+        cmocka_unit_test(threads_and_forks_run_as_without_it),
         cmocka_unit_test(nothing_happens_without_a_harness),
     };
-    if (argc != 4) {
-        (void)fprintf(stderr, "usage: preload_test LIBRARY PROGRAM JEMALLOC\n");
+    if (argc != 5) {
+        (void)fprintf(stderr, "usage: preload_test LIBRARY LIBRARY-WITH-HEAP "
+                              "PROGRAM JEMALLOC\n");
         return 64;
     }
-    library = argv[1];
-    program = argv[2];
-    jemalloc = argv[3];
+    libraries[0] = argv[1];
+    libraries[1] = argv[2];
+    program = argv[3];
+    jemalloc = argv[4];
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
