@@ -253,7 +253,7 @@ static void a_profile_adds_up(const char *library, const char *allocator,
     tell(&f, 'm');
     (void)ask_for(&f, 1);
     double bytes = profiled(&f, &error, &found);
-    print_message("allocated %llu, profiled %.0f +- %.0f\n",
+    print_message("# allocated %llu, profiled %.0f +- %.0f\n",
                   (unsigned long long)allocated(&f), bytes, error);
     assert_int_equal(found, kind);
     assert_true(fabs(bytes - (double)(9 << 20)) < (1 << 20));

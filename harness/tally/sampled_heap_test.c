@@ -116,7 +116,7 @@ static void stands_for_what_is_held(void **state)
         }
     }
     totals(&f, &objects, &bytes, &variance);
-    print_message("seed %llu: held %.0f, said %.0f +- %.0f\n",
+    print_message("# seed %llu: held %.0f, said %.0f +- %.0f\n",
                   (unsigned long long)seed, held_bytes, bytes, sqrt(variance));
     assert_true(fabs(bytes - held_bytes) < 4 * sqrt(variance));
     assert_true(sqrt(variance) < 0.01 * held_bytes);
@@ -147,8 +147,8 @@ static void is_neither_too_high_nor_too_low(void **state)
     }
     double mean = sum / ROUNDS;
     double spread = sqrt(squares / ROUNDS - mean * mean);
-    print_message("held %d, mean %.0f, spread %.0f, said %.0f\n", HELD * BYTES,
-                  mean, spread, sqrt(variances / ROUNDS));
+    print_message("# held %d, mean %.0f, spread %.0f, said %.0f\n",
+                  HELD * BYTES, mean, spread, sqrt(variances / ROUNDS));
     assert_true(fabs(mean - HELD * BYTES) < 4 * spread / sqrt(ROUNDS));
     assert_true(fabs(spread / sqrt(variances / ROUNDS) - 1) < .2);
 }
@@ -222,7 +222,7 @@ static void beyond_its_room_it_samples_less(void **state)
     profile_total(&profile, NULL, &bytes, &variance);
     assert_true(profile.sample_bytes > 4096);
     double held = (double)OBJECTS * BYTES;
-    print_message("held %.0f, said %.0f +- %.0f, a sample each %llu\n", held,
+    print_message("# held %.0f, said %.0f +- %.0f, a sample each %llu\n", held,
                   bytes, sqrt(variance),
                   (unsigned long long)profile.sample_bytes);
     assert_true(fabs(bytes - held) < 4 * sqrt(variance));
