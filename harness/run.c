@@ -253,8 +253,8 @@ static void look_ahead(struct run *run)
         return;
     }
     recorder_commit(&run->recorder);
-    if (lookout_look(&run->lookout, run->store, done_ratio, sentence) ==
-        LOOKOUT_CLIMB) {
+    if (lookout_look(&run->lookout, run->store, run->settled_ebbs, done_ratio,
+                     sentence) == LOOKOUT_CLIMB) {
         note(run, "end.early", "%s", sentence);
         supervisor_complete(run->supervisor, sentence);
     }

@@ -367,8 +367,8 @@ static void a_machine_that_stood_still_is_invalid(void **state)
     assert_says(&made, JUDGE_INVALID, "stood still", NULL, NULL);
 }
 
-/* Looks as a run would, with every second ebb; returns the ebb at which a CLIMB
- * was found, or 0. */
+/* Looks as a run would, whenever a look is due; returns the ebb at which a
+ * CLIMB was found, or 0. */
 static int look_ahead(const struct made *made)
 {
     struct lookout *lookout = calloc(1, sizeof *lookout);
@@ -385,7 +385,7 @@ static int look_ahead(const struct made *made)
         }
         record(&so_far);
         assert_int_equal(store_open(path, &store, &err), 0);
-        int result = lookout_look(lookout, store, done, sentence);
+        int result = lookout_look(lookout, store, (size_t)ebbs, done, sentence);
         assert_true(result >= 0);
         store_close(store);
         found = result == LOOKOUT_CLIMB ? ebbs : 0;
@@ -400,7 +400,7 @@ static void a_great_leak_is_found_at_the_second_look(void **state)
     struct made made = healthy;
     made.leak[ALLOCATED] = 30000;
     made.leak[SPAWNED] = 1;
-    assert_int_equal(look_ahead(&made), JUDGE_EBBS_MIN + 4);
+    assert_int_equal(look_ahead(&made), JUDGE_LOOK_EBBS_MIN + 1);
 }
 
 static void a_healthy_run_is_never_ended_early(void **state)

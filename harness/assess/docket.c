@@ -10,10 +10,8 @@
 
 /* What the rest may spend together. Their margins, a twentieth or a quarter of
  * the level and eight at least, hold them back far more than their error rate
- * does: of 5,000 healthy counts with .002 each and a look at every second of 60
- * ebbs, one was called a CLIMB (of 1,000 caches that fill, 1,000 that fill
- * straight up to their cap, and 3,000 that waver); with a twentieth of that
- * rate a leak of 25 an ebb takes 23 ebbs to be found instead of 15. */
+ * does: `plateau selftest` judges healthy counts with a twentieth of it each.
+ */
 static const double others_alpha = 0.05;
 
 bool docket_convicts(const struct assessed *series)

@@ -9,19 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* When it is worth asking: at every second ebb, or at these parts of the run.
- * Which looks are taken is for judge_look() to say. */
+/* Samples: when it is worth asking, of the run. */
 static const double sampled_at[] = {1. / 3., 1. / 2., 2. / 3., 5. / 6.};
-enum {
-    SAMPLED_LOOKS = sizeof sampled_at / sizeof sampled_at[0],
-    EBBS_FIRST = JUDGE_EBBS_MIN + 2,
-};
+enum { SAMPLED_LOOKS = sizeof sampled_at / sizeof sampled_at[0] };
 
 bool lookout_is_due(const struct lookout *lookout, size_t ebbs,
                     double done_ratio)
 {
     if (ebbs > 0) {
-        return ebbs >= EBBS_FIRST && (ebbs - EBBS_FIRST) % 2 == 0;
+        return ebbs >= judge_next_look(lookout->ebbs, true);
     }
     return lookout->looks < SAMPLED_LOOKS &&
            done_ratio >= sampled_at[lookout->looks];
@@ -48,40 +44,6 @@ static struct judge_watch *find_watch(struct lookout *lookout,
     return &lookout->watched[at].watch;
 }
 
-/* judge_look() shares alpha out among sixteen looks as if they were strangers;
- * but each sees all that the one before saw, and two in succession have to
- * agree. See docket.c for what was measured. */
-static const double looks_alike = 4.;
-
-static double mean_of(const struct judge_point *points, size_t from, size_t to)
-{
-    double sum = 0.;
-    for (size_t i = from; i < to; i++) {
-        sum += points[i].value;
-    }
-    return sum / (double)(to - from);
-}
-
-/* What is no larger in its last third than in the one before does not climb;
- * the judge need not be asked. */
-static bool seems_to_grow(const struct assessed *series)
-{
-    size_t third = series->points_count / 3;
-    return third > 0 &&
-           mean_of(series->points, series->points_count - third,
-                   series->points_count) >
-               mean_of(series->points, series->points_count - 2 * third,
-                       series->points_count - third) +
-                   series->quantum;
-}
-
-/* A look that was passed over found no CLIMB. */
-static void pass_over(struct judge_watch *watch)
-{
-    watch->looks++;
-    watch->has_climbed = false;
-}
-
 /* The series that is looked at: of all observers of a role together, or of the
  * only one. */
 static bool is_looked_at(const struct assessed *series, size_t count,
@@ -106,14 +68,8 @@ static int look_at(struct lookout *lookout, const struct assessed *series,
     if (watch == NULL) {
         return LOOKOUT_GO_ON;
     }
-    if (!seems_to_grow(series)) {
-        pass_over(watch);
-        return LOOKOUT_GO_ON;
-    }
-    struct judge_rule rule = series->rule;
-    rule.alpha *= rule.are_troughs ? looks_alike : 1.;
     int result = judge_look(watch, series->points, series->points_count,
-                            done_ratio, &rule, &verdict);
+                            done_ratio, &series->rule, &verdict);
     if (result == JUDGE_LOOK_CLIMB) {
         (void)snprintf(ret_sentence, LOOKOUT_SENTENCE_SIZE,
                        "two looks in succession found that %.40s climbs; the "
@@ -147,13 +103,14 @@ static int look_at_all(struct lookout *lookout, const struct panel *panel,
     return result < 0 ? result : found;
 }
 
-int lookout_look(struct lookout *lookout, struct store *store,
+int lookout_look(struct lookout *lookout, struct store *store, size_t ebbs,
                  double done_ratio, char ret_sentence[LOOKOUT_SENTENCE_SIZE])
 {
     struct run_facts facts;
     struct panel panel;
     struct err err = {0};
     lookout->looks++;
+    lookout->ebbs = ebbs;
     int result = run_facts_read(store, &facts, &err);
     if (result != 0) {
         return result;

@@ -30,7 +30,8 @@ struct lookout {
         struct judge_watch watch;
     } watched[ASSESS_SERIES_MAX];
     size_t watched_count;
-    size_t looks; /* of samples */
+    size_t looks; /* that were taken */
+    size_t ebbs;  /* at the last one */
 };
 
 /* Whether a look is due, when |ebbs| that settled have been read (a run without
@@ -39,7 +40,7 @@ bool lookout_is_due(const struct lookout *lookout, size_t ebbs,
                     double done_ratio);
 
 /* Looks, at what is committed to |store|. LOOKOUT_*; or -errno. */
-int lookout_look(struct lookout *lookout, struct store *store,
+int lookout_look(struct lookout *lookout, struct store *store, size_t ebbs,
                  double done_ratio, char ret_sentence[LOOKOUT_SENTENCE_SIZE]);
 
 #endif

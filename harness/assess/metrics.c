@@ -128,6 +128,10 @@ void metric_rule(const struct metric *metric, double quantum, const char *unit,
                  bool are_troughs, struct judge_rule *ret_rule)
 {
     bool is_count = unit[0] == '\0';
+    if (are_troughs && is_count) {
+        judge_rule_counts(quantum, metric->climb_ratio, ret_rule);
+        return;
+    }
     if (are_troughs) {
         judge_rule_ebbs(quantum, ret_rule);
         if (!isnan(metric->ebb_per_event)) {

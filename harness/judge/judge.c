@@ -61,6 +61,22 @@ void judge_rule_ebbs(double quantum, struct judge_rule *ret_rule)
     ret_rule->plateau_margin_noises = 0.0;
 }
 
+/* One of 500 events that leaves something behind may stay open. */
+void judge_rule_counts(double quantum, double climb_ratio,
+                       struct judge_rule *ret_rule)
+{
+    judge_rule_ebbs(quantum, ret_rule);
+    ret_rule->climb_margin_ratio =
+        fmax(ret_rule->climb_margin_ratio, climb_ratio);
+    ret_rule->plateau_margin_ratio =
+        fmax(ret_rule->plateau_margin_ratio, 2.0 * climb_ratio);
+    ret_rule->plateau_margin_per_event = 0.002;
+    ret_rule->plateau_margin_noises = 3.0;
+    ret_rule->early_growth_min = 100.0;
+    ret_rule->is_looked_at_each_ebb = true;
+    ret_rule->unit = "";
+}
+
 /* Writes what is wrong with the points into |text|; false if nothing is. */
 static bool find_fault(const struct judge_point *points, size_t count,
                        const struct judge_rule *rule, char *text)

@@ -86,6 +86,8 @@ struct judge_rule {
      * that is still filling cannot be told from a leak from outside; one that
      * outgrows all else is rare. 0 for what nothing legitimate fills. */
     double early_growth_ratio;
+    double early_growth_min;    /* and by so much at the least */
+    bool is_looked_at_each_ebb; /* else at ever fewer of them */
     double limit;     /* of the value: a cgroup's, a heap's; 0: not known */
     const char *unit; /* for the reason: "B" is written as KiB, MiB and so on;
                        * "" for a count; lent, not kept */
@@ -97,6 +99,11 @@ void judge_rule_default(double quantum, struct judge_rule *ret_rule);
 /* The same for settled readings of what an allocator handed out (are_troughs,
  * quantum 1): no noise is allowed for, and the margins are smaller. */
 void judge_rule_ebbs(double quantum, struct judge_rule *ret_rule);
+
+/* The same for a count of what is alive, where growth below |climb_ratio| of
+ * the level is none. */
+void judge_rule_counts(double quantum, double climb_ratio,
+                       struct judge_rule *ret_rule);
 
 /* A slope and the interval that holds it with 1 - alpha. */
 struct judge_slope {
@@ -139,11 +146,10 @@ int judge_series(const struct judge_point *points, size_t count,
                  struct judge_verdict *ret_verdict);
 
 /* A look before the end of the planned run, which can only find a CLIMB, and
- * only of what grew by early_growth_ratio. One watch a series, zeroed at first.
- * Samples are looked at 1/3, 1/2, 2/3 and 5/6 of the plan, with a quarter of
- * alpha each; ebbs when there are 10, 12, 14, 16, 19 and so on up to 126,
- * JUDGE_EBB_LOOKS_MAX looks that share alpha. */
-enum { JUDGE_EBB_LOOKS_MAX = 16 };
+ * only of what grew by early_growth_ratio and early_growth_min. One watch a
+ * series, zeroed at first. Samples are looked at 1/3, 1/2, 2/3 and 5/6 of the
+ * plan; ebbs from JUDGE_LOOK_EBBS_MIN on as judge_next_look() says. */
+enum { JUDGE_LOOK_EBBS_MIN = 10 };
 enum {
     JUDGE_LOOK_GO_ON = 0, /* nothing is sure yet, or no look is due */
     JUDGE_LOOK_CLIMB = 1, /* two looks in succession found a CLIMB */
@@ -151,8 +157,14 @@ enum {
 
 struct judge_watch {
     size_t looks;     /* that were taken */
+    size_t next;      /* of ebbs: how many there are at the next look */
     bool has_climbed; /* so said the last one */
 };
+
+/* How many ebbs there are at the first look after one at |ebbs|. |is_each|: at
+ * one more while there are few, and at 1/16 more afterwards; else at 1/6 more,
+ * two at the least. */
+size_t judge_next_look(size_t ebbs, bool is_each);
 
 /* Judges what there is of the series so far, if a look is due; cheap when none
  * is. |done_ratio| is the part of the planned run that has passed, 0 to 1. On

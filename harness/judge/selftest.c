@@ -40,7 +40,7 @@ struct worker {
 static size_t length_of(const struct selftest_options *options,
                         const struct trial_family *family, size_t i)
 {
-    if (family->are_ebbs) {
+    if (family->kind != TRIAL_SAMPLES) {
         return options->is_quick ? EBBS_QUICK[i] : EBBS[i];
     }
     return options->is_quick ? SAMPLES_QUICK[i] : SAMPLES[i];

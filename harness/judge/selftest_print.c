@@ -83,7 +83,7 @@ enum figure_part { PART_ALL, PART_QUIET, PART_LARGE };
 struct figure {
     const char *name;
     enum trial_truth truth;
-    bool are_ebbs;
+    enum trial_kind kind;
     enum figure_part part;
     size_t length_min;
     const char *family; /* whose name begins so; "": all */
@@ -94,32 +94,36 @@ struct figure {
 };
 
 static const struct figure figures[] = {
-    {"healthy, false CLIMB", TRIAL_HEALTHY, false, PART_ALL, 30, "",
+    {"healthy, false CLIMB", TRIAL_HEALTHY, TRIAL_SAMPLES, PART_ALL, 30, "",
      JUDGE_CLIMB, false, 0.3, 0},
-    {"  of these, n >= 300", TRIAL_HEALTHY, false, PART_ALL, 300, "",
+    {"  of these, n >= 300", TRIAL_HEALTHY, TRIAL_SAMPLES, PART_ALL, 300, "",
      JUDGE_CLIMB, false, 0.3, 0},
-    {"unsettled, false CLIMB", TRIAL_UNSETTLED, false, PART_ALL, 30, "",
+    {"unsettled, false CLIMB", TRIAL_UNSETTLED, TRIAL_SAMPLES, PART_ALL, 30, "",
      JUDGE_CLIMB, false, -1, 0},
-    {"ebbs, healthy, false CLIMB", TRIAL_HEALTHY, true, PART_ALL, 8, "",
+    {"ebbs, healthy, false CLIMB", TRIAL_HEALTHY, TRIAL_EBBS, PART_ALL, 8, "",
      JUDGE_CLIMB, false, 0.3, 0},
-    {"healthy, noise <= 0.25 %, n >= 120: INCONCLUSIVE", TRIAL_HEALTHY, false,
-     PART_QUIET, 120, "", JUDGE_INCONCLUSIVE, false, 10, 0},
-    {"linear leaks >= 5 %, n >= 300: CLIMB", TRIAL_LEAKY, false, PART_LARGE,
-     300, "leak ", JUDGE_CLIMB, true, 95, 0},
-    {"linear leaks >= 5 %, n >= 300: PLATEAU", TRIAL_LEAKY, false, PART_LARGE,
-     300, "leak ", JUDGE_PLATEAU, false, 0.5, 0},
-    {"all leaks >= 5 %, n >= 300: CLIMB", TRIAL_LEAKY, false, PART_LARGE, 300,
-     "", JUDGE_CLIMB, true, -1, 0},
-    {"all leaks >= 5 %, n >= 300: PLATEAU", TRIAL_LEAKY, false, PART_LARGE, 300,
-     "", JUDGE_PLATEAU, false, 0.5, 0},
-    {"leaks of 2-5 %, n >= 300: CLIMB", TRIAL_LEAKY, false, PART_ALL, 300,
-     "leak 2-5", JUDGE_CLIMB, true, -1, 0},
-    {"60 ebbs, 16 B/event: CLIMB", TRIAL_LEAKY, true, PART_ALL, 60,
+    {"healthy, noise <= 0.25 %, n >= 120: INCONCLUSIVE", TRIAL_HEALTHY,
+     TRIAL_SAMPLES, PART_QUIET, 120, "", JUDGE_INCONCLUSIVE, false, 10, 0},
+    {"linear leaks >= 5 %, n >= 300: CLIMB", TRIAL_LEAKY, TRIAL_SAMPLES,
+     PART_LARGE, 300, "leak ", JUDGE_CLIMB, true, 95, 0},
+    {"linear leaks >= 5 %, n >= 300: PLATEAU", TRIAL_LEAKY, TRIAL_SAMPLES,
+     PART_LARGE, 300, "leak ", JUDGE_PLATEAU, false, 0.5, 0},
+    {"all leaks >= 5 %, n >= 300: CLIMB", TRIAL_LEAKY, TRIAL_SAMPLES,
+     PART_LARGE, 300, "", JUDGE_CLIMB, true, -1, 0},
+    {"all leaks >= 5 %, n >= 300: PLATEAU", TRIAL_LEAKY, TRIAL_SAMPLES,
+     PART_LARGE, 300, "", JUDGE_PLATEAU, false, 0.5, 0},
+    {"leaks of 2-5 %, n >= 300: CLIMB", TRIAL_LEAKY, TRIAL_SAMPLES, PART_ALL,
+     300, "leak 2-5", JUDGE_CLIMB, true, -1, 0},
+    {"60 ebbs, 16 B/event: CLIMB", TRIAL_LEAKY, TRIAL_EBBS, PART_ALL, 60,
      "ebbs, held, 16", JUDGE_CLIMB, true, 90, 60},
-    {"60 ebbs, 64 B/event: CLIMB", TRIAL_LEAKY, true, PART_ALL, 60,
+    {"60 ebbs, 64 B/event: CLIMB", TRIAL_LEAKY, TRIAL_EBBS, PART_ALL, 60,
      "ebbs, held, 64", JUDGE_CLIMB, true, 99, 60},
-    {"60 ebbs, 256 B/event: CLIMB", TRIAL_LEAKY, true, PART_ALL, 60,
+    {"60 ebbs, 256 B/event: CLIMB", TRIAL_LEAKY, TRIAL_EBBS, PART_ALL, 60,
      "ebbs, held, 256", JUDGE_CLIMB, true, 99, 60},
+    {"counts, healthy, false CLIMB", TRIAL_HEALTHY, TRIAL_COUNTS, PART_ALL, 8,
+     "", JUDGE_CLIMB, false, 0.3, 0},
+    {"60 ebbs, counts, 0.25 an event: CLIMB", TRIAL_LEAKY, TRIAL_COUNTS,
+     PART_ALL, 60, "counts, 0.25", JUDGE_CLIMB, true, -1, 60},
 };
 
 static const size_t *part_of(const struct selftest_cell *cell,
@@ -137,8 +141,7 @@ static bool print_figure(const struct selftest *selftest,
     size_t count = 0;
     for (size_t f = 0; f < trial_family_count; f++) {
         const struct trial_family *family = &trial_family[f];
-        if (family->truth != figure->truth ||
-            family->are_ebbs != figure->are_ebbs ||
+        if (family->truth != figure->truth || family->kind != figure->kind ||
             strncmp(family->name, figure->family, strlen(figure->family)) !=
                 0) {
             continue;
@@ -182,7 +185,7 @@ static void print_rivals(const struct selftest *selftest, FILE *out)
         const size_t truth = trial_family[f].truth;
         for (size_t l = 0; l < SELFTEST_LENGTHS; l++) {
             const struct selftest_cell *cell = &selftest->cell[f][l];
-            if (trial_family[f].are_ebbs) {
+            if (trial_family[f].kind != TRIAL_SAMPLES) {
                 continue;
             }
             for (size_t r = 0; r < RIVALS; r++) {

@@ -6,6 +6,9 @@
 static const double PAGE = 4096.0;
 static const double EVENTS_EACH_EBB = 100.0;
 static const double CONNECTION_BYTES = 35000.0;
+/* As the harness judges pairs (metrics.c), one of twenty (docket.c). */
+static const double PAIR_CLIMB_RATIO = 0.05;
+static const double COUNT_ALPHA = 0.05 / 20.0;
 static const double NOISE_RATIOS[] = {0.0005, 0.0025, 0.01};
 
 /* --- chance --------------------------------------------------------------- */
@@ -566,105 +569,245 @@ static void ebb_unsettled(struct trial *t, const double parameter[2])
     lose(t, parameter[0]);
 }
 
+/* --- counts --------------------------------------------------------------- */
+
+/* What a node has alive at rest: nothing yet; the shapes put it in. */
+static void lay_out_counts(struct trial *t, size_t count)
+{
+    const double events_each = floor(draw(t, 20.0, 100.0));
+    lay_out_ebbs(t, count);
+    t->level = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        t->points[i].events = events_each * (double)(i + 1);
+    }
+}
+
+static void leave(struct trial *t, double per_event)
+{
+    double left = 0.0;
+    for (size_t i = 0; i < t->count; i++) {
+        double events =
+            t->points[i].events - (i > 0 ? t->points[i - 1].events : 0.0);
+        left += draw_poisson(t, per_event * events);
+        t->points[i].value += left;
+    }
+    t->leak_ratio = per_event > 0.0 ? 1.0 : 0.0;
+}
+
+/* Some that come and go. |parameter|: so many are left behind an event. */
+static void count_held(struct trial *t, const double parameter[2])
+{
+    const double mean = draw_log(t, 1.0, 50.0);
+    for (size_t i = 0; i < t->count; i++) {
+        t->points[i].value += draw_poisson(t, mean);
+    }
+    leave(t, parameter[0]);
+}
+
+/* A queue or a view that strays about its mean. |parameter|: memory in ebbs. */
+static void count_strays(struct trial *t, const double parameter[2])
+{
+    const double mean = draw_log(t, 5.0, 100.0);
+    const double spread = mean * draw(t, 0.1, 0.5);
+    const double rho = exp(-1.0 / draw(t, parameter[0], parameter[1]));
+    double z = draw_normal(t);
+    for (size_t i = 0; i < t->count; i++) {
+        t->points[i].value += fmax(0.0, mean + spread * z);
+        z = rho * z + sqrt(1.0 - rho * rho) * draw_normal(t);
+    }
+}
+
+/* One entry for each that is met, up to a cap. |parameter|: when it is full,
+ * by the run. */
+static void count_cache(struct trial *t, const double parameter[2])
+{
+    const double cap = draw_log(t, 10.0, 500.0);
+    const double full = draw(t, parameter[0], parameter[1]);
+    for (size_t i = 0; i < t->count; i++) {
+        t->points[i].value += cap * fmin(1.0, part(t, i) / full);
+    }
+}
+
+/* Each event meets one of so many: the fewer are left, the rarer a new one.
+ * |parameter|: the time constant by the run. */
+static void count_known(struct trial *t, const double parameter[2])
+{
+    const double all = draw_log(t, 10.0, 500.0);
+    const double tau = draw_log(t, parameter[0], parameter[1]);
+    double known = 0.0;
+    for (size_t i = 0; i < t->count; i++) {
+        double more = all * (1.0 - exp(-part(t, i) / tau)) - known;
+        known = fmin(all, known + draw_poisson(t, fmax(more, 0.0)));
+        t->points[i].value += known;
+    }
+}
+
+static void count_steps(struct trial *t, const double parameter[2])
+{
+    t->level = draw_log(t, 10.0, 100.0);
+    count_held(t, (const double[2]){0.0, 0.0});
+    shape_steps(t, parameter);
+    t->level = 0.0;
+}
+
 /* --- the table ------------------------------------------------------------ */
 
 const struct trial_family trial_family[] = {
-    {"noise 0.05 %", TRIAL_HEALTHY, false, shape_none, {0, 0}, 0.0005},
-    {"noise 0.25 %", TRIAL_HEALTHY, false, shape_none, {0, 0}, 0.0025},
-    {"noise 1 %", TRIAL_HEALTHY, false, shape_none, {0, 0}, 0.01},
-    {"page ties", TRIAL_HEALTHY, false, shape_ties, {.1, 1.0}, 1e-9},
-    {"bursts", TRIAL_HEALTHY, false, shape_bursts, {.01, .5}, 0},
-    {"missing reads", TRIAL_HEALTHY, false, shape_missing, {0, 0}, 0},
+    {"noise 0.05 %", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_none, {0, 0}, 0.0005},
+    {"noise 0.25 %", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_none, {0, 0}, 0.0025},
+    {"noise 1 %", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_none, {0, 0}, 0.01},
+    {"page ties", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_ties, {.1, 1.0}, 1e-9},
+    {"bursts", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_bursts, {.01, .5}, 0},
+    {"missing reads", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_missing, {0, 0}, 0},
     {"sawtooth, 12-60 cycles",
      TRIAL_HEALTHY,
-     false,
+     TRIAL_SAMPLES,
      shape_sawtooth,
      {12, 60},
      0},
-    {"sawtooth, 4-12 cycles", TRIAL_HEALTHY, false, shape_sawtooth, {4, 12}, 0},
+    {"sawtooth, 4-12 cycles",
+     TRIAL_HEALTHY,
+     TRIAL_SAMPLES,
+     shape_sawtooth,
+     {4, 12},
+     0},
     {"exponential warm-up",
      TRIAL_HEALTHY,
-     false,
+     TRIAL_SAMPLES,
      shape_exponential,
      {.01, .12},
      0},
     {"hyperbolic warm-up",
      TRIAL_HEALTHY,
-     false,
+     TRIAL_SAMPLES,
      shape_hyperbolic,
      {.005, .03},
      0},
     {"logarithmic warm-up",
      TRIAL_HEALTHY,
-     false,
+     TRIAL_SAMPLES,
      shape_logarithm,
      {.003, .1},
      0},
     {"high-water allocator",
      TRIAL_HEALTHY,
-     false,
+     TRIAL_SAMPLES,
      shape_high_water,
      {.003, .05},
      0},
-    {"one step", TRIAL_HEALTHY, false, shape_steps, {1, .2}, 0},
-    {"two steps", TRIAL_HEALTHY, false, shape_steps, {2, .2}, 0},
-    {"cache, full by 60 %", TRIAL_HEALTHY, false, shape_cache, {.05, .6}, 0},
-    {"daily cycle", TRIAL_HEALTHY, false, shape_cycle, {3, 20}, 0},
-    {"shrinking", TRIAL_HEALTHY, false, shape_shrinking, {.005, .3}, 0},
+    {"one step", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_steps, {1, .2}, 0},
+    {"two steps", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_steps, {2, .2}, 0},
+    {"cache, full by 60 %",
+     TRIAL_HEALTHY,
+     TRIAL_SAMPLES,
+     shape_cache,
+     {.05, .6},
+     0},
+    {"daily cycle", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_cycle, {3, 20}, 0},
+    {"shrinking", TRIAL_HEALTHY, TRIAL_SAMPLES, shape_shrinking, {.005, .3}, 0},
 
     {"cache, full at 75-95 %",
      TRIAL_UNSETTLED,
-     false,
+     TRIAL_SAMPLES,
      shape_cache,
      {.75, .95},
      0},
-    {"slow warm-up", TRIAL_UNSETTLED, false, shape_exponential, {.3, .8}, 0},
-    {"square root", TRIAL_UNSETTLED, false, shape_root, {.03, .5}, 0},
-    {"restart", TRIAL_UNSETTLED, false, shape_restart, {.05, .5}, 0},
+    {"slow warm-up",
+     TRIAL_UNSETTLED,
+     TRIAL_SAMPLES,
+     shape_exponential,
+     {.3, .8},
+     0},
+    {"square root", TRIAL_UNSETTLED, TRIAL_SAMPLES, shape_root, {.03, .5}, 0},
+    {"restart", TRIAL_UNSETTLED, TRIAL_SAMPLES, shape_restart, {.05, .5}, 0},
     {"sawtooth, 1.2-3 cycles",
      TRIAL_UNSETTLED,
-     false,
+     TRIAL_SAMPLES,
      shape_sawtooth,
      {1.2, 3},
      0},
-    {"straying load", TRIAL_UNSETTLED, false, shape_wander, {.05, .3}, 0},
+    {"straying load",
+     TRIAL_UNSETTLED,
+     TRIAL_SAMPLES,
+     shape_wander,
+     {.05, .3},
+     0},
 
-    {"leak 0.2-1 %", TRIAL_LEAKY, false, shape_linear, {.002, .01}, 0},
-    {"leak 1-2 %", TRIAL_LEAKY, false, shape_linear, {.01, .02}, 0},
-    {"leak 2-5 %", TRIAL_LEAKY, false, shape_linear, {.02, .05}, 0},
-    {"leak 5-20 %", TRIAL_LEAKY, false, shape_linear, {.05, .2}, 0},
-    {"leak 20-100 %", TRIAL_LEAKY, false, shape_linear, {.2, 1}, 0},
-    {"leak per event", TRIAL_LEAKY, false, shape_per_event, {.05, 1}, 0},
-    {"late leak, from 20-60 %", TRIAL_LEAKY, false, shape_late, {.2, .6}, 0},
-    {"stepwise leak", TRIAL_LEAKY, false, shape_stepwise, {20, 200}, 0},
-    {"doubling leak", TRIAL_LEAKY, false, shape_doubling, {4, 8}, 0},
+    {"leak 0.2-1 %", TRIAL_LEAKY, TRIAL_SAMPLES, shape_linear, {.002, .01}, 0},
+    {"leak 1-2 %", TRIAL_LEAKY, TRIAL_SAMPLES, shape_linear, {.01, .02}, 0},
+    {"leak 2-5 %", TRIAL_LEAKY, TRIAL_SAMPLES, shape_linear, {.02, .05}, 0},
+    {"leak 5-20 %", TRIAL_LEAKY, TRIAL_SAMPLES, shape_linear, {.05, .2}, 0},
+    {"leak 20-100 %", TRIAL_LEAKY, TRIAL_SAMPLES, shape_linear, {.2, 1}, 0},
+    {"leak per event",
+     TRIAL_LEAKY,
+     TRIAL_SAMPLES,
+     shape_per_event,
+     {.05, 1},
+     0},
+    {"late leak, from 20-60 %",
+     TRIAL_LEAKY,
+     TRIAL_SAMPLES,
+     shape_late,
+     {.2, .6},
+     0},
+    {"stepwise leak", TRIAL_LEAKY, TRIAL_SAMPLES, shape_stepwise, {20, 200}, 0},
+    {"doubling leak", TRIAL_LEAKY, TRIAL_SAMPLES, shape_doubling, {4, 8}, 0},
     {"leak under warm-up",
      TRIAL_LEAKY,
-     false,
+     TRIAL_SAMPLES,
      shape_leak_and_warm_up,
      {.05, 1},
      0},
     {"leak under sawtooth",
      TRIAL_LEAKY,
-     false,
+     TRIAL_SAMPLES,
      shape_leak_and_sawtooth,
      {.05, 1},
      0},
 
-    {"ebbs alike", TRIAL_HEALTHY, true, ebb_alike, {0, 0}, 0},
-    {"ebbs, connections held", TRIAL_HEALTHY, true, ebb_held, {0, 0}, 0},
-    {"ebbs, churn doubles", TRIAL_HEALTHY, true, ebb_faster, {0, 0}, 0},
-    {"ebbs, warm-up", TRIAL_HEALTHY, true, ebb_warm_up, {0, 0}, 0},
-    {"ebbs, cache", TRIAL_HEALTHY, true, ebb_cache, {0, 0}, 0},
-    {"ebbs, one step", TRIAL_HEALTHY, true, ebb_step, {0, 0}, 0},
-    {"ebbs, some unsettled", TRIAL_HEALTHY, true, ebb_unsettled, {0, 0}, 0},
-    {"ebbs, 16 B/event", TRIAL_LEAKY, true, ebb_alike, {16, 0}, 0},
-    {"ebbs, held, 16 B/event", TRIAL_LEAKY, true, ebb_held, {16, 0}, 0},
-    {"ebbs, held, 64 B/event", TRIAL_LEAKY, true, ebb_held, {64, 0}, 0},
-    {"ebbs, held, 256 B/event", TRIAL_LEAKY, true, ebb_held, {256, 0}, 0},
-    {"ebbs, doubles, 64 B/event", TRIAL_LEAKY, true, ebb_faster, {64, 0}, 0},
-    {"ebbs, warm-up, 64 B/event", TRIAL_LEAKY, true, ebb_warm_up, {64, 0}, 0},
-    {"ebbs, unsettled, 64 B/ev.", TRIAL_LEAKY, true, ebb_unsettled, {64, 0}, 0},
+    {"ebbs alike", TRIAL_HEALTHY, TRIAL_EBBS, ebb_alike, {0, 0}, 0},
+    {"ebbs, connections held", TRIAL_HEALTHY, TRIAL_EBBS, ebb_held, {0, 0}, 0},
+    {"ebbs, churn doubles", TRIAL_HEALTHY, TRIAL_EBBS, ebb_faster, {0, 0}, 0},
+    {"ebbs, warm-up", TRIAL_HEALTHY, TRIAL_EBBS, ebb_warm_up, {0, 0}, 0},
+    {"ebbs, cache", TRIAL_HEALTHY, TRIAL_EBBS, ebb_cache, {0, 0}, 0},
+    {"ebbs, one step", TRIAL_HEALTHY, TRIAL_EBBS, ebb_step, {0, 0}, 0},
+    {"ebbs, some unsettled",
+     TRIAL_HEALTHY,
+     TRIAL_EBBS,
+     ebb_unsettled,
+     {0, 0},
+     0},
+    {"ebbs, 16 B/event", TRIAL_LEAKY, TRIAL_EBBS, ebb_alike, {16, 0}, 0},
+    {"ebbs, held, 16 B/event", TRIAL_LEAKY, TRIAL_EBBS, ebb_held, {16, 0}, 0},
+    {"ebbs, held, 64 B/event", TRIAL_LEAKY, TRIAL_EBBS, ebb_held, {64, 0}, 0},
+    {"ebbs, held, 256 B/event", TRIAL_LEAKY, TRIAL_EBBS, ebb_held, {256, 0}, 0},
+    {"ebbs, doubles, 64 B/event",
+     TRIAL_LEAKY,
+     TRIAL_EBBS,
+     ebb_faster,
+     {64, 0},
+     0},
+    {"ebbs, warm-up, 64 B/event",
+     TRIAL_LEAKY,
+     TRIAL_EBBS,
+     ebb_warm_up,
+     {64, 0},
+     0},
+    {"ebbs, unsettled, 64 B/ev.",
+     TRIAL_LEAKY,
+     TRIAL_EBBS,
+     ebb_unsettled,
+     {64, 0},
+     0},
+
+    {"counts, held", TRIAL_HEALTHY, TRIAL_COUNTS, count_held, {0, 0}, 0},
+    {"counts, stray", TRIAL_HEALTHY, TRIAL_COUNTS, count_strays, {1, 5}, 0},
+    {"counts, cache", TRIAL_HEALTHY, TRIAL_COUNTS, count_cache, {.05, .6}, 0},
+    {"counts, known", TRIAL_HEALTHY, TRIAL_COUNTS, count_known, {.01, .15}, 0},
+    {"counts, a step", TRIAL_HEALTHY, TRIAL_COUNTS, count_steps, {1, .2}, 0},
+    {"counts, 0.05/event", TRIAL_LEAKY, TRIAL_COUNTS, count_held, {.05, 0}, 0},
+    {"counts, 0.25/event", TRIAL_LEAKY, TRIAL_COUNTS, count_held, {.25, 0}, 0},
+    {"counts, 1/event", TRIAL_LEAKY, TRIAL_COUNTS, count_held, {1, 0}, 0},
 };
 
 const size_t trial_family_count = sizeof trial_family / sizeof *trial_family;
@@ -682,13 +825,19 @@ void trial_make(const struct trial_family *family, uint64_t seed,
     t->leak_ratio = 0.0;
     t->noise_ratio = 0.0;
     sow(t, words, sizeof words / sizeof *words);
-    if (family->are_ebbs) {
-        lay_out_ebbs(t, count);
-    } else {
+    switch (family->kind) {
+    case TRIAL_SAMPLES:
         lay_out_samples(t, count);
         t->noise_ratio = family->noise_ratio > 0.0 ? family->noise_ratio
                                                    : NOISE_RATIOS[next(t) % 3];
         add_noise(t);
+        break;
+    case TRIAL_EBBS:
+        lay_out_ebbs(t, count);
+        break;
+    case TRIAL_COUNTS:
+        lay_out_counts(t, count);
+        break;
     }
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, 1.0);
@@ -700,10 +849,17 @@ void trial_make(const struct trial_family *family, uint64_t seed,
 void trial_rule(const struct trial_family *family, const struct trial *trial,
                 struct judge_rule *ret_rule)
 {
-    if (family->are_ebbs) {
-        judge_rule_ebbs(trial->quantum, ret_rule);
-    } else {
+    switch (family->kind) {
+    case TRIAL_SAMPLES:
         judge_rule_default(trial->quantum, ret_rule);
+        break;
+    case TRIAL_EBBS:
+        judge_rule_ebbs(trial->quantum, ret_rule);
+        break;
+    case TRIAL_COUNTS:
+        judge_rule_counts(trial->quantum, PAIR_CLIMB_RATIO, ret_rule);
+        ret_rule->alpha = COUNT_ALPHA;
+        break;
     }
     ret_rule->has_events = trial->has_events;
     ret_rule->covariates = trial->covariates;

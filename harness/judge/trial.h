@@ -14,6 +14,8 @@
  * 0.05 to 1 % of the level, white, autoregressive (correlated over up to 2 % of
  * the run) or heavy-tailed (Student's t, 3 degrees of freedom).
  * Series of ebbs are nodes of 0.5 to 2 MB, read at rest after every 100 events.
+ * Series of counts are what such a node has alive after every 20 to 100 events;
+ * they are judged at the error rate that one of twenty gets in a run.
  */
 #ifndef PLATEAU_TRIAL_H
 #define PLATEAU_TRIAL_H
@@ -28,6 +30,13 @@ enum trial_truth {
     TRIAL_HEALTHY,   /* settles within the run: CLIMB is wrong */
     TRIAL_UNSETTLED, /* bounded, but not to be seen yet: CLIMB is wrong */
     TRIAL_LEAKY,     /* grows without end: PLATEAU is wrong */
+};
+
+/* What is read, and by which rule it is judged. */
+enum trial_kind {
+    TRIAL_SAMPLES, /* of memory, on a grid: troughs are its lower envelope */
+    TRIAL_EBBS,    /* of allocated heap, each settled */
+    TRIAL_COUNTS,  /* of what is alive at ebbs: a pair or a gauge */
 };
 
 struct trial {
@@ -46,7 +55,7 @@ struct trial {
 struct trial_family {
     const char *name;
     enum trial_truth truth;
-    bool are_ebbs;
+    enum trial_kind kind;
     void (*shape)(struct trial *trial, const double parameter[2]);
     double parameter[2]; /* of the shape: mostly a range */
     double noise_ratio;  /* 0: drawn */
