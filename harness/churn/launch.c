@@ -1,9 +1,11 @@
 #include "churn/launch.h"
 
 #include "scenario/placeholder.h"
+#include "scenario/role_words.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,34 @@ struct texts {
     char numbers[6][NUMBER_SIZE];
     char preload[PATH_SIZE];
     struct placeholder table[SCENARIO_PLACEHOLDERS];
+    struct placeholder_values values;
 };
+
+/* {host:ROLE} and {port:ROLE:N}; |context| is the scenario. */
+static int of_other(const void *context, const struct placeholder_part *part,
+                    char ret_text[PLACEHOLDER_OTHER_SIZE])
+{
+    const struct scenario *scenario = context;
+    for (uint32_t i = 0; scenario != NULL && i < scenario->roles_count; i++) {
+        const struct scenario_role *role = &scenario->roles[i];
+        if (strlen(role->name) != part->role_length ||
+            memcmp(role->name, part->role, part->role_length) != 0 ||
+            part->ordinal >= role->count || part->length != 4) {
+            continue;
+        }
+        if (memcmp(part->start, "host", 4) == 0) {
+            (void)snprintf(ret_text, PLACEHOLDER_OTHER_SIZE, "%.100s",
+                           role->host);
+            return 0;
+        }
+        if (memcmp(part->start, "port", 4) == 0) {
+            (void)snprintf(ret_text, PLACEHOLDER_OTHER_SIZE, "%u",
+                           role->port != 0 ? role->port + part->ordinal : 0);
+            return 0;
+        }
+    }
+    return PLACEHOLDER_UNKNOWN;
+}
 
 /* Where a heap profile is asked for, the library that can take one of a program
  * on glibc's allocator lies beside the other. */
@@ -58,6 +87,7 @@ static void make_texts(const struct scenario_role *role,
         {"id", values->id},
         {"slot", texts->numbers[1]},
         {"generation", texts->numbers[2]},
+        {"host", values->host},
         {"port", texts->numbers[3]},
         {"dir", values->dir},
         {"seed", texts->numbers[4]},
@@ -68,26 +98,39 @@ static void make_texts(const struct scenario_role *role,
         {"run", values->run},
     };
     memcpy(texts->table, table, sizeof table);
+    texts->values = (struct placeholder_values){
+        .own = texts->table,
+        .own_count = SCENARIO_PLACEHOLDERS,
+        .of_other = of_other,
+        .context = values->scenario,
+    };
 }
 
-/* Expands |count| words into a list with room for |extra| more and a NULL. */
-static int expand_words(char *const *words, uint32_t count, size_t extra,
+/* 0 and *ret_text, owned; or -errno: a loaded scenario has no placeholder that
+ * is unknown. */
+static int expand(const char *word, const struct texts *texts, char **ret_text)
+{
+    int result =
+        placeholder_expand(word, PLACEHOLDER_IN_WORD, &texts->values, ret_text);
+    return result > 0 ? -EINVAL : result;
+}
+
+/* Expands |count| words into a list that ends with NULL. */
+static int expand_words(char *const *words, uint32_t count,
                         const struct texts *texts, char ***ret_list)
 {
-    char **list = calloc(count + extra + 1, sizeof *list);
+    char **list = calloc((size_t)count + 1, sizeof *list);
     if (list == NULL) {
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {
-        int result = placeholder_expand(words[i], texts->table,
-                                        SCENARIO_PLACEHOLDERS, &list[i]);
+        int result = expand(words[i], texts, &list[i]);
         if (result != 0) {
             for (uint32_t j = 0; j < i; j++) {
                 free(list[j]);
             }
             free(list);
-            /* A loaded scenario has no unknown placeholder. */
-            return result < 0 ? result : -EINVAL;
+            return result;
         }
     }
     *ret_list = list;
@@ -204,50 +247,74 @@ static int put_heap(const struct launch_values *values, char **list,
     return 0;
 }
 
-static int make_environment(const struct scenario_role *role,
-                            const struct launch_values *values,
-                            const struct texts *texts, char ***ret_list)
+/* A copy of our own environment, with room for |extra| more. */
+static int copy_environment(size_t extra, char ***ret_list, size_t *ret_count)
 {
-    char **own = NULL;
     size_t ours = 0;
-    size_t count = 0;
-    int result = expand_words(role->environment, role->environment_count, 0,
-                              texts, &own);
-    if (result != 0) {
-        return result;
-    }
     while (environ[ours] != NULL) {
         ours++;
     }
-    char **list = calloc(ours + role->environment_count + 5, sizeof *list);
-    result = list ? 0 : -ENOMEM;
-    for (size_t i = 0; result == 0 && i < ours; i++) {
-        list[count] = strdup(environ[i]);
-        result = list[count++] ? 0 : -ENOMEM;
+    char **list = calloc(ours + extra + 1, sizeof *list);
+    if (list == NULL) {
+        return -ENOMEM;
     }
-    if (result == 0) {
-        result = put_heap(values, list, &count);
+    for (size_t i = 0; i < ours; i++) {
+        list[i] = strdup(environ[i]);
+        if (list[i] == NULL) {
+            free_list(list);
+            return -ENOMEM;
+        }
     }
+    *ret_list = list;
+    *ret_count = ours;
+    return 0;
+}
+
+/* Puts the role's own settings on top. */
+static int put_own(const struct scenario_role *role, const struct texts *texts,
+                   char **list, size_t *count)
+{
+    char **own = NULL;
+    int result =
+        expand_words(role->environment, role->environment_count, texts, &own);
     for (uint32_t i = 0; result == 0 && i < role->environment_count; i++) {
-        put_setting(list, &count, own[i]);
-        own[i] = NULL;
-    }
-    char *tally = NULL;
-    if (result == 0 &&
-        asprintf(&tally, "PLATEAU_TALLY=fd:%d", LAUNCH_TALLY_FD) < 0) {
-        result = -ENOMEM;
-    }
-    if (result == 0) {
-        put_setting(list, &count, tally);
-        *ret_list = list;
-    } else {
-        free_list(list);
-    }
-    for (uint32_t i = 0; i < role->environment_count; i++) {
-        free(own[i]);
+        put_setting(list, count, own[i]);
     }
     free(own);
     return result;
+}
+
+/* That of the process, or, |for_command|, of the command that tells whether it
+ * is ready: that one has no page, and is not to be preloaded. */
+static int make_environment(const struct scenario_role *role,
+                            const struct launch_values *values,
+                            const struct texts *texts, bool for_command,
+                            char ***ret_list)
+{
+    char **list = NULL;
+    size_t count = 0;
+    char *last = NULL;
+    int result = copy_environment(role->environment_count + 5, &list, &count);
+    if (result == 0 && !for_command) {
+        result = put_heap(values, list, &count);
+    }
+    if (result == 0) {
+        result = put_own(role, texts, list, &count);
+    }
+    if (result == 0 && for_command) {
+        last = strdup("LD_PRELOAD=");
+        result = last != NULL ? 0 : -ENOMEM;
+    } else if (result == 0 &&
+               asprintf(&last, "PLATEAU_TALLY=fd:%d", LAUNCH_TALLY_FD) < 0) {
+        result = -ENOMEM;
+    }
+    if (result != 0) {
+        free_list(list);
+        return result;
+    }
+    put_setting(list, &count, last);
+    *ret_list = list;
+    return 0;
 }
 
 /* What the role speaks of is there. */
@@ -258,7 +325,8 @@ static int check_tools(const struct scenario_role *role,
         const char *name, *path;
     } tools[] = {{"meshnode", values->meshnode}, {"preload", values->preload}};
     for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
-        if (tools[i].path[0] == '\0' && launch_mentions(role, tools[i].name)) {
+        if (tools[i].path[0] == '\0' &&
+            role_words_mention(role, tools[i].name)) {
             err_set(err, NULL, 0, 0,
                     "role %s speaks of {%s}, which is not there: it should lie "
                     "beside this program; build the whole project, or write "
@@ -270,36 +338,70 @@ static int check_tools(const struct scenario_role *role,
     return 0;
 }
 
+/* Expands |words| and finds the program that the first of them names. */
+static int make_command(const struct scenario_role *role, char *const *words,
+                        uint32_t count, const struct texts *texts,
+                        char ***ret_argv, char **ret_program, struct err *err)
+{
+    char path[PATH_SIZE];
+    int result = expand_words(words, count, texts, ret_argv);
+    if (result != 0) {
+        return result;
+    }
+    result = find_program((*ret_argv)[0], path);
+    if (result != 0) {
+        blame_program(role, (*ret_argv)[0], result, err);
+        return result;
+    }
+    *ret_program = strdup(path);
+    return *ret_program != NULL ? 0 : -ENOMEM;
+}
+
+/* What tells that the process is ready. */
+static int make_readiness(const struct scenario_role *role,
+                          const struct launch_values *values,
+                          const struct texts *texts,
+                          struct launch_readiness *ready, struct err *err)
+{
+    const struct scenario_ready *rule = &role->ready;
+    int result = 0;
+    if (rule->by == READY_FILE) {
+        return expand(rule->path, texts, &ready->path);
+    }
+    if (rule->by == READY_COMMAND) {
+        result = make_command(role, rule->command, rule->command_count, texts,
+                              &ready->argv, &ready->program, err);
+        if (result == 0) {
+            result = make_environment(role, values, texts, true, &ready->envp);
+        }
+    }
+    return result;
+}
+
 int launch_make(const struct scenario_role *role,
                 const struct launch_values *values, struct launch *ret_launch,
                 struct err *err)
 {
     struct launch launch = {0};
     struct texts texts;
-    char path[PATH_SIZE];
     int result = check_tools(role, values, err);
     if (result != 0) {
         return result;
     }
     make_texts(role, values, &texts);
-    result = expand_words(role->command, role->command_count, 0, &texts,
-                          &launch.argv);
+    result = make_command(role, role->command, role->command_count, &texts,
+                          &launch.argv, &launch.program, err);
     if (result == 0) {
-        result = find_program(launch.argv[0], path);
-        if (result != 0) {
-            blame_program(role, launch.argv[0], result, err);
-            launch_deinit(&launch);
-            return result;
-        }
-        launch.program = strdup(path);
-        result = launch.program ? 0 : -ENOMEM;
+        result = make_environment(role, values, &texts, false, &launch.envp);
     }
     if (result == 0) {
-        result = make_environment(role, values, &texts, &launch.envp);
+        result = make_readiness(role, values, &texts, &launch.ready, err);
     }
     if (result != 0) {
-        err_set(err, NULL, 0, 0, "role %s: cannot make its command: %s",
-                role->name, strerror(-result));
+        if (result != -ENOENT && result != -EACCES) {
+            err_set(err, NULL, 0, 0, "role %s: cannot make its command: %s",
+                    role->name, strerror(-result));
+        }
         launch_deinit(&launch);
         return result;
     }
@@ -307,38 +409,20 @@ int launch_make(const struct scenario_role *role,
     return 0;
 }
 
+void launch_readiness_deinit(struct launch_readiness *ready)
+{
+    free(ready->path);
+    free(ready->program);
+    free_list(ready->argv);
+    free_list(ready->envp);
+    *ready = (struct launch_readiness){0};
+}
+
 void launch_deinit(struct launch *launch)
 {
     free(launch->program);
     free_list(launch->argv);
     free_list(launch->envp);
+    launch_readiness_deinit(&launch->ready);
     *launch = (struct launch){0};
-}
-
-static int word_mentions(const char *word, const char *name)
-{
-    struct placeholder_part part;
-    size_t length = strlen(name);
-    while (placeholder_next(&word, &part) == 0 && part.length > 0) {
-        if (part.is_name && part.length == length &&
-            memcmp(part.start, name, length) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int launch_mentions(const struct scenario_role *role, const char *name)
-{
-    for (uint32_t i = 0; i < role->command_count; i++) {
-        if (word_mentions(role->command[i], name)) {
-            return 1;
-        }
-    }
-    for (uint32_t i = 0; i < role->environment_count; i++) {
-        if (word_mentions(role->environment[i], name)) {
-            return 1;
-        }
-    }
-    return 0;
 }

@@ -23,6 +23,7 @@ struct launch_values {
     uint32_t ordinal;
     uint32_t slot;
     int64_t generation;
+    const char *host;
     uint32_t port;
     uint64_t seed;
     const char *dir;
@@ -33,6 +34,16 @@ struct launch_values {
     const char *run;
     const char *heap;         /* PLATEAU_HEAP; "": no heap profiles */
     uint32_t heap_sample_kib; /* a power of two */
+    /* For the hosts and ports of other roles; NULL: there are none. */
+    const struct scenario *scenario;
+};
+
+/* By what it is to be found ready: what its rule does not need is NULL. */
+struct launch_readiness {
+    char *path;    /* of the file */
+    char *program; /* of the command; for spawn_process() */
+    char **argv;
+    char **envp; /* the role's, without what makes a tally of the process */
 };
 
 /* Owned; ready for spawn_process(). */
@@ -40,6 +51,7 @@ struct launch {
     char *program;
     char **argv;
     char **envp;
+    struct launch_readiness ready;
 };
 
 /* 0 and *ret_launch, to be released; or -errno and |err|: -ENOENT or -EACCES
@@ -48,11 +60,8 @@ int launch_make(const struct scenario_role *role,
                 const struct launch_values *values, struct launch *ret_launch,
                 struct err *err);
 
-/* Accepts zeroes. */
+/* Both accept zeroes, and leave them. */
 void launch_deinit(struct launch *launch);
-
-/* Whether any word of the role's command or environment has the
- * placeholder. */
-int launch_mentions(const struct scenario_role *role, const char *name);
+void launch_readiness_deinit(struct launch_readiness *ready);
 
 #endif

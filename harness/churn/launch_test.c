@@ -36,6 +36,7 @@ static const struct launch_values values = {
     .ordinal = 3,
     .slot = 12,
     .generation = INT64_C(5000000000),
+    .host = "127.0.0.7",
     .port = 40003,
     .seed = UINT64_MAX,
     .dir = "/run/work/client-3",
@@ -160,6 +161,7 @@ static void every_placeholder_has_its_value(void **state)
         "{id}",
         "{slot}",
         "{generation}",
+        "{host}",
         "{port}",
         "{dir}",
         "{run}",
@@ -178,6 +180,7 @@ static void every_placeholder_has_its_value(void **state)
         "client-3",
         "12",
         "5000000000",
+        "127.0.0.7",
         "40003",
         "/run/work/client-3",
         "/run",
@@ -414,38 +417,80 @@ static void a_profile_is_taken_by_the_library_that_can(void **state)
     (void)snprintf(able, sizeof able, "%s/x_heap.so", fixture->folder);
     with.preload = plain;
     with.heap_sample_kib = 64;
-    assert_int_equal(
-        make(fixture, (const char *const[]){"daemon", NULL},
-             (const char *const[]){"LD_PRELOAD={preload}", NULL}),
-        0);
+    assert_int_equal(make(fixture, (const char *const[]){"daemon", NULL},
+                          (const char *const[]){"LD_PRELOAD={preload}", NULL}),
+                     0);
     for (int i = 0; i < 3; i++) {
         launch_deinit(&fixture->launch);
         with.heap = i > 0 ? "/r/heap/o-0" : "";
         if (i == 2) {
             assert_int_equal(make_file(able, 0644), 0);
         }
-        assert_int_equal(launch_make(&fixture->role, &with, &fixture->launch,
-                                     &fixture->err),
-                         0);
+        assert_int_equal(
+            launch_make(&fixture->role, &with, &fixture->launch, &fixture->err),
+            0);
         is_set_once(&fixture->launch, "LD_PRELOAD", i == 2 ? able : plain);
     }
     assert_int_equal(unlink(able), 0);
 }
 
-static void mentions_are_found_in_command_and_environment(void **state)
+/* The second server listens one port further. */
+static void hosts_and_ports_of_other_roles_are_known(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(make(fixture,
-                          (const char *const[]){"daemon", "--in={dir}/x",
-                                                "{{seed}}", "run", NULL},
-                          (const char *const[]){"WHERE={port}", NULL}),
-                     0);
-    const struct scenario_role *role = &fixture->role;
-    assert_true(launch_mentions(role, "dir"));
-    assert_true(launch_mentions(role, "port"));
-    assert_false(launch_mentions(role, "seed")); /* literal braces */
-    assert_false(launch_mentions(role, "run"));  /* no braces */
-    assert_false(launch_mentions(role, "di"));
+    char name[] = "server";
+    char host[] = "::1";
+    struct scenario_role server = {
+        .name = name, .count = 2, .host = host, .port = 5000};
+    const struct scenario scenario = {.roles = &server, .roles_count = 1};
+    struct launch_values among = values;
+    among.scenario = &scenario;
+    assert_int_equal(
+        make(fixture, (const char *const[]){"daemon", NULL}, nothing), 0);
+    fixture->words[1] = (char[]){"{host:server} {port:server} {port:server:1}"};
+    fixture->role.command_count = 2;
+    launch_deinit(&fixture->launch);
+    assert_int_equal(
+        launch_make(&fixture->role, &among, &fixture->launch, &fixture->err),
+        0);
+    assert_string_equal(fixture->launch.argv[1], "::1 5000 5001");
+    /* What loading refuses is refused here as well. */
+    static const char *const wrong[] = {"{port:server:2}", "{port:serve}",
+                                        "{dir:server}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct launch launch = {0};
+        fixture->words[1] = (char *)(uintptr_t)wrong[i];
+        assert_int_equal(
+            launch_make(&fixture->role, &among, &launch, &fixture->err),
+            -EINVAL);
+    }
+}
+
+/* It runs beside the process: its page and its preloaded library would make a
+ * second tally of it. */
+static void the_command_for_readiness_is_made_without_a_tally(void **state)
+{
+    struct fixture *fixture = *state;
+    char *words[] = {(char[]){"daemon"}, (char[]){"ping {port}"}};
+    struct scenario_ready *ready = &fixture->role.ready;
+    ready->by = READY_COMMAND;
+    ready->command = words;
+    ready->command_count = 2;
+    assert_int_equal(
+        make(fixture, (const char *const[]){"daemon", NULL},
+             (const char *const[]){"LD_PRELOAD={preload}", "PASS=x", NULL}),
+        0);
+    const struct launch made = {.envp = fixture->launch.ready.envp};
+    const char *value = NULL;
+    assert_string_equal(fixture->launch.ready.program, fixture->program);
+    assert_string_equal(fixture->launch.ready.argv[1], "ping 40003");
+    is_set_once(&made, "PASS", "x");
+    is_set_once(&made, "LD_PRELOAD", "");
+    assert_int_equal(count_setting(&made, "PLATEAU_TALLY", &value), 0);
+    is_set_once(&fixture->launch, "LD_PRELOAD", "/opt/preload.so");
+    words[0] = (char[]){"no-such-ping"};
+    assert_int_equal(make_program(fixture, "daemon"), -ENOENT);
+    sentence_has(fixture, "role client: there is no program 'no-such-ping'");
 }
 
 static void deinit_may_come_twice(void **state)
@@ -478,7 +523,8 @@ int main(void)
         TEST(the_place_of_the_tally_page_is_always_ours),
         TEST(heap_profiles_are_switched_on_by_the_environment),
         TEST(a_profile_is_taken_by_the_library_that_can),
-        TEST(mentions_are_found_in_command_and_environment),
+        TEST(hosts_and_ports_of_other_roles_are_known),
+        TEST(the_command_for_readiness_is_made_without_a_tally),
         TEST(deinit_may_come_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "churn/launch.h"
 #include "churn/schedule.h"
 #include "churn/slot_log.h"
+#include "scenario/role_words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,11 +26,13 @@ void slot_init(struct slot *slot, const struct slot_config *config,
         .ordinal = ordinal,
         .page = {.fd = -1},
         .log = -1,
+        .check_log = -1,
         .child = {.pidfd = -1},
-        .ready_fd = -1,
     };
     (void)snprintf(slot->name, sizeof slot->name, "%.31s-%u", role->name,
                    ordinal);
+    const struct readiness_place nowhere = {.rule = &role->ready};
+    readiness_init(&slot->readiness, &nowhere);
 }
 
 int slot_make_folder(const char *path, struct err *err)
@@ -43,34 +46,87 @@ int slot_make_folder(const char *path, struct err *err)
     return 0;
 }
 
-int slot_open(struct slot *slot, struct err *err)
+static uint32_t port_of(const struct slot *slot)
+{
+    return slot->role->port != 0 ? slot->role->port + slot->ordinal : 0;
+}
+
+/* RUN/logs/NAME|ending|. The descriptor, or -errno and |err|. */
+static int open_log(const struct slot *slot, const char *ending,
+                    struct err *err)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s/logs/%s%s", slot->config->run_folder,
+                   slot->name, ending);
+    int fd = slot_log_open(path);
+    if (fd < 0) {
+        err_set(err, path, 0, 0, "cannot make the log: %s", strerror(-fd));
+    }
+    return fd;
+}
+
+static int open_logs(struct slot *slot, struct err *err)
+{
+    slot->log = open_log(slot, ".log", err);
+    if (slot->log < 0) {
+        return slot->log;
+    }
+    if (slot->role->ready.by == READY_COMMAND) {
+        slot->check_log = open_log(slot, ".ready.log", err);
+        if (slot->check_log < 0) {
+            return slot->check_log;
+        }
+    }
+    const struct readiness_place place = {
+        .rule = &slot->role->ready,
+        .host = slot->role->host,
+        .port = port_of(slot),
+        .log = slot->log,
+        .check_log = slot->check_log,
+        .null_fd = slot->config->null_fd,
+    };
+    readiness_init(&slot->readiness, &place);
+    return 0;
+}
+
+static int make_dir(struct slot *slot, struct err *err)
 {
     const char *run_folder = slot->config->run_folder;
     char path[PATH_SIZE];
+    if (!role_words_mention(slot->role, "dir")) {
+        return 0;
+    }
+    (void)snprintf(path, sizeof path, "%s/work", run_folder);
+    int result = slot_make_folder(path, err);
+    if (result == 0) {
+        (void)snprintf(path, sizeof path, "%s/work/%s", run_folder, slot->name);
+        result = slot_make_folder(path, err);
+    }
+    if (result == 0) {
+        slot->dir = strdup(path);
+        result = slot->dir != NULL ? 0 : -ENOMEM;
+    }
+    return result;
+}
+
+int slot_open(struct slot *slot, struct err *err)
+{
     int result = tally_page_init(&slot->page);
     if (result != 0) {
         err_set(err, NULL, 0, 0, "%s: no tally page: %s", slot->name,
                 strerror(-result));
         return result;
     }
-    (void)snprintf(path, sizeof path, "%s/logs/%s.log", run_folder, slot->name);
-    slot->log = slot_log_open(path);
-    if (slot->log < 0) {
-        err_set(err, path, 0, 0, "cannot make the log: %s",
-                strerror(-slot->log));
-        return slot->log;
+    result = open_logs(slot, err);
+    return result != 0 ? result : make_dir(slot, err);
+}
+
+static void close_log(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+        *fd = -1;
     }
-    if (launch_mentions(slot->role, "dir")) {
-        (void)snprintf(path, sizeof path, "%s/work", run_folder);
-        result = slot_make_folder(path, err);
-        if (result == 0) {
-            (void)snprintf(path, sizeof path, "%s/work/%s", run_folder,
-                           slot->name);
-            result = slot_make_folder(path, err);
-        }
-        slot->dir = result == 0 ? strdup(path) : NULL;
-    }
-    return result;
 }
 
 void slot_close(struct slot *slot)
@@ -81,12 +137,10 @@ void slot_close(struct slot *slot)
         spawn_signal_group(&slot->child, SIGKILL);
         (void)spawn_reap(&slot->child, true, &end);
     }
-    slot_stop_reading(slot);
+    readiness_deinit(&slot->readiness);
     tally_page_deinit(&slot->page);
-    if (slot->log >= 0) {
-        (void)close(slot->log);
-        slot->log = -1;
-    }
+    close_log(&slot->log);
+    close_log(&slot->check_log);
     free(slot->dir);
     slot->dir = NULL;
 }
@@ -110,7 +164,8 @@ static int make_launch(const struct slot *slot, int64_t generation,
         .ordinal = slot->ordinal,
         .slot = slot->id,
         .generation = generation,
-        .port = slot->role->port ? slot->role->port + slot->ordinal : 0,
+        .host = slot->role->host,
+        .port = port_of(slot),
         .seed =
             schedule_process_seed(config->seed, slot->id, (uint64_t)generation),
         .dir = slot->dir ? slot->dir : "",
@@ -118,6 +173,7 @@ static int make_launch(const struct slot *slot, int64_t generation,
         .meshnode = config->meshnode,
         .preload = config->preload,
         .run = config->run_folder,
+        .scenario = config->scenario,
     };
     return launch_make(slot->role, &values, ret_launch, err);
 }
@@ -130,22 +186,23 @@ int slot_check(const struct slot *slot, struct err *err)
     return result;
 }
 
+/* |ready_fd| is what it finds as {ready_fd}; -1: nothing. */
 static int spawn_slot(struct slot *slot, const struct launch *launch,
-                      int ready_end, struct err *err)
+                      int ready_fd, struct err *err)
 {
     const struct spawn_fd fds[] = {
         {slot->config->null_fd, 0},
         {slot->log, 1},
         {slot->log, 2},
-        {ready_end, LAUNCH_READY_FD},
         {slot->page.fd, LAUNCH_TALLY_FD},
+        {ready_fd, LAUNCH_READY_FD},
     };
     const struct spawn_request request = {
         .program = launch->program,
         .argv = launch->argv,
         .envp = launch->envp,
         .fds = fds,
-        .fds_count = sizeof fds / sizeof fds[0],
+        .fds_count = sizeof fds / sizeof fds[0] - (ready_fd < 0),
         .open_files_limit = slot->config->open_files_limit,
     };
     const char *step = "";
@@ -162,28 +219,26 @@ int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
 {
     int64_t generation = slot->process.generation + 1;
     struct launch launch = {0};
-    int ends[2] = {-1, -1};
+    int ready_fd = -1;
     int result = make_launch(slot, generation, peers, &launch, err);
     if (result != 0) {
         return result;
     }
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
-        result = -errno;
-        err_set(err, NULL, 0, 0, "%s: no pipe: %s", slot->name,
-                strerror(errno));
-        goto out;
-    }
     (void)tally_page_reset(&slot->page, (uint64_t)generation);
     slot_log_trim(slot->log);
     slot_log_begin(slot->log, generation);
-    result = spawn_slot(slot, &launch, ends[1], err);
-    (void)close(ends[1]);
-    if (result != 0) {
-        (void)close(ends[0]);
-        goto out;
+    result = readiness_prepare(&slot->readiness, &launch.ready, &ready_fd, err);
+    if (result == 0) {
+        result = spawn_slot(slot, &launch, ready_fd, err);
     }
-    slot->ready_fd = ends[0];
-    slot->line_size = 0;
+    if (ready_fd >= 0) {
+        (void)close(ready_fd);
+    }
+    launch_deinit(&launch);
+    if (result != 0) {
+        readiness_end(&slot->readiness);
+        return result;
+    }
     slot->contact[0] = '\0';
     slot->was_late = false;
     slot->process = (struct supervisor_process){
@@ -197,66 +252,18 @@ int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
         .exit_code = -1,
         .contact = slot->contact,
     };
-out:
-    launch_deinit(&launch);
-    return result;
+    return 0;
 }
 
-/* --- readiness -------------------------------------------------------------
- */
-
-/* "ready CONTACT" or "ready": keeps the contact. */
-static bool take_line(struct slot *slot)
+void slot_set_contact(struct slot *slot, const char *contact)
 {
-    static const char word[] = "ready";
-    const size_t length = sizeof word - 1;
-    if (strncmp(slot->line, word, length) != 0 ||
-        (slot->line[length] != '\0' && slot->line[length] != ' ')) {
-        return false;
-    }
-    const char *contact = slot->line + length;
-    contact += strspn(contact, " ");
-    if (strpbrk(contact, " ,\t\r") != NULL) {
-        return false;
-    }
-    (void)snprintf(slot->contact, sizeof slot->contact, "%s", contact);
-    return true;
-}
-
-enum slot_line slot_read_line(struct slot *slot)
-{
-    ssize_t count = read(slot->ready_fd, slot->line + slot->line_size,
-                         sizeof slot->line - 1 - slot->line_size);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return SLOT_LINE_MORE;
-    }
-    if (count <= 0) {
-        return SLOT_LINE_CLOSED;
-    }
-    slot->line_size += (size_t)count;
-    slot->line[slot->line_size] = '\0';
-    char *end = strchr(slot->line, '\n');
-    if (end == NULL && slot->line_size < sizeof slot->line - 1) {
-        return SLOT_LINE_MORE;
-    }
-    if (end != NULL) {
-        *end = '\0';
-    }
-    if (end != NULL && take_line(slot)) {
-        return SLOT_LINE_READY;
-    }
-    /* It will be quoted: nothing in it may move a terminal's cursor. */
-    for (char *at = slot->line; *at != '\0'; at++) {
-        *at = *at >= ' ' && *at <= '~' ? *at : '?';
-    }
-    return SLOT_LINE_WRONG;
-}
-
-void slot_stop_reading(struct slot *slot)
-{
-    if (slot->ready_fd >= 0) {
-        (void)close(slot->ready_fd);
-        slot->ready_fd = -1;
+    const char *host = slot->role->host;
+    if (contact[0] != '\0') {
+        (void)snprintf(slot->contact, sizeof slot->contact, "%s", contact);
+    } else if (port_of(slot) != 0) {
+        bool is_v6 = strchr(host, ':') != NULL;
+        (void)snprintf(slot->contact, sizeof slot->contact, "%s%.100s%s:%u",
+                       is_v6 ? "[" : "", host, is_v6 ? "]" : "", port_of(slot));
     }
 }
 

@@ -1,13 +1,13 @@
 /* slot.h - a place in the run, and the one process at a time that fills it.
  *
- * What a life needs is here: the command, the log, the tally page, the pipe on
- * which it says that it is ready, the descriptor that holds it. When to begin
- * and to end one is the supervisor's business, and so are all watchers.
- * Private to the room churn.
+ * What a life needs is here: the command, the log, the tally page, how it is
+ * found ready, the descriptor that holds it. When to begin and to end one is
+ * the supervisor's business. Private to the room churn.
  */
 #ifndef PLATEAU_SLOT_H
 #define PLATEAU_SLOT_H
 
+#include "churn/readiness.h"
 #include "churn/spawn.h"
 #include "churn/supervisor.h"
 #include "err.h"
@@ -24,6 +24,7 @@ enum {
     SLOT_WORDS_SIZE = 248,
     SLOT_HOW_SIZE = 64,
     SLOT_HEAP_PATH_SIZE = 4200,
+    SLOT_CONTACT_SIZE = READINESS_LINE_MAX,
 };
 
 enum slot_state {
@@ -38,6 +39,7 @@ enum slot_state {
 
 /* What all slots of a run have in common; borrowed by each. */
 struct slot_config {
+    const struct scenario *scenario;
     uint64_t seed;
     const char *run_folder;
     const char *meshnode;
@@ -58,19 +60,17 @@ struct slot {
     char name[SLOT_NAME_SIZE];
     char *dir; /* of {dir}; NULL when the role does not speak of it */
     struct tally_page page;
-    int log; /* descriptor */
+    int log;       /* descriptor */
+    int check_log; /* of what tells that it is ready; -1 */
     struct spawn_child child;
     struct supervisor_process process; /* of the present or last life */
-    char contact[SUPERVISOR_READY_LINE_MAX];
-    char line[SUPERVISOR_READY_LINE_MAX];
-    size_t line_size;
-    int ready_fd;        /* where the line is read; -1 */
-    ev_io exit_watcher;  /* on the pidfd */
-    ev_io ready_watcher; /* on ready_fd */
-    ev_timer timer;      /* readiness, pause or grace, by state */
-    int64_t abandon_ns;  /* the present or next life is killed so soon; 0 */
-    uint32_t crashes;    /* in a row */
-    bool was_late;       /* killed because it was not ready in time */
+    char contact[SLOT_CONTACT_SIZE];
+    struct readiness readiness;
+    ev_io exit_watcher; /* on the pidfd */
+    ev_timer timer;     /* readiness, pause or grace, by state */
+    int64_t abandon_ns; /* the present or next life is killed so soon; 0 */
+    uint32_t crashes;   /* in a row */
+    bool was_late;      /* killed because it was not ready in time */
 };
 
 /* Makes |slot| empty; opens nothing. */
@@ -91,22 +91,14 @@ void slot_close(struct slot *slot);
 /* Whether the role's program is there: 0, or as launch_make() says. */
 int slot_check(const struct slot *slot, struct err *err);
 
-/* Begins the next life at |now_ns|, knowing |peers|. 0: child, process and
- * ready_fd are those of the new one; or -errno and |err|. */
+/* Begins the next life at |now_ns|, knowing |peers|. 0: child and process are
+ * those of the new one, and its readiness may begin; or -errno and |err|. */
 int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
                struct err *err);
 
-/* What the pipe said. */
-enum slot_line {
-    SLOT_LINE_MORE,   /* nothing whole yet */
-    SLOT_LINE_READY,  /* |contact| is known, and may be "" */
-    SLOT_LINE_WRONG,  /* |line| is no readiness line */
-    SLOT_LINE_CLOSED, /* without a line */
-};
-enum slot_line slot_read_line(struct slot *slot);
-
-/* Closes the pipe, if it is open; its watcher must have been stopped. */
-void slot_stop_reading(struct slot *slot);
+/* It is ready, and has said |contact|, or "": then a role with a port is to be
+ * found at HOST:PORT. */
+void slot_set_contact(struct slot *slot, const char *contact);
 
 /* For a sentence: what the target printed last, and how it ended. */
 char *slot_last_words(const struct slot *slot, char text[SLOT_WORDS_SIZE]);

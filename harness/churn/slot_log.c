@@ -44,6 +44,37 @@ void slot_log_trim(int fd)
     free(tail);
 }
 
+int64_t slot_log_size(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) < 0 ? 0 : (int64_t)st.st_size;
+}
+
+int64_t slot_log_life_at(int fd)
+{
+    char *text = malloc(SLOT_LOG_KEEP_BYTES);
+    int64_t life_at = 0;
+    if (text == NULL) {
+        return 0;
+    }
+    ssize_t size = pread(fd, text, SLOT_LOG_KEEP_BYTES, 0);
+    const char *at = text;
+    for (size_t left = size > 0 ? (size_t)size : 0; left > 0;) {
+        const char *end = memchr(at, '\n', left);
+        if (end == NULL) {
+            break;
+        }
+        if (left > strlen(separator) &&
+            memcmp(at, separator, strlen(separator)) == 0) {
+            life_at = end + 1 - text;
+        }
+        left -= (size_t)(end + 1 - at);
+        at = end + 1;
+    }
+    free(text);
+    return life_at;
+}
+
 /* Where the line that ends before |end| begins. */
 static const char *line_start(const char *text, const char *end)
 {

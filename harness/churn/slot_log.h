@@ -26,6 +26,14 @@ void slot_log_begin(int fd, int64_t generation);
 /* Cuts it if it has grown too large. */
 void slot_log_trim(int fd);
 
+/* How long it is now, in bytes; 0 when that cannot be told. */
+int64_t slot_log_size(int fd);
+
+/* Where the present generation begins, as far as that is still there: after
+ * the last line of ours in the first SLOT_LOG_KEEP_BYTES; 0 when there is none.
+ * Only right for a log that was cut in this generation. */
+int64_t slot_log_life_at(int fd);
+
 /* The last line that is not empty and not one of ours, cut to |size| with a
  * terminator, control characters as blanks; "" when there is none. Returns
  * |text|. */

@@ -55,6 +55,9 @@ static void on_process(void *context, enum supervisor_change change,
     }
     soak->lives[index] = *process;
     soak->lives[index].contact = NULL; /* lent for the call only */
+    if (change == SUPERVISOR_READY && soak->unlinks_at_ready != NULL) {
+        (void)unlink(soak->unlinks_at_ready);
+    }
     if (change == SUPERVISOR_ENDED && soak->stops_at_end_of_life) {
         soak->stops_at_end_of_life = false;
         supervisor_stop(soak->supervisor, "the test said so");
@@ -116,6 +119,7 @@ struct soak *new_soak(void)
     soak->loop = ev_loop_new(EVFLAG_AUTO);
     assert_non_null(soak->loop);
     (void)snprintf(soak->name, sizeof soak->name, "test");
+    (void)snprintf(soak->host, sizeof soak->host, "127.0.0.1");
     soak->scenario = (struct scenario){
         .name = soak->name,
         .duration_s = 0.3,
@@ -143,6 +147,7 @@ struct scenario_role *add_role(struct soak *soak, const char *name,
         .name = (char *)(uintptr_t)name,
         .kind = kind,
         .count = count,
+        .host = soak->host,
         .command = calloc(SCENARIO_COMMAND_WORDS_MAX, sizeof(char *)),
         .ready = {.by = READY_FD, .within_s = 5},
         .stop = {.grace_s = 5},

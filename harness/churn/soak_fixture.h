@@ -33,6 +33,7 @@ struct soak {
     struct scenario scenario;
     struct scenario_role roles[ROLES_MAX];
     char name[8];
+    char host[16];
     char folder[PATH_SIZE];
     int64_t start_ns;
     ev_timer guard;
@@ -56,7 +57,8 @@ struct soak {
     bool stops_at_phase;
     enum supervisor_phase stop_phase;
     bool stops_twice;
-    bool stops_at_end_of_life; /* when told that a churner has ended */
+    const char *unlinks_at_ready; /* a file, when told that one is ready */
+    bool stops_at_end_of_life;    /* when told that a churner has ended */
 };
 
 struct soak *new_soak(void);

@@ -170,6 +170,9 @@ static char *make_peers(const struct supervisor *supervisor)
     return peers;
 }
 
+static void on_ready(void *context, const char *contact);
+static void on_wrong(void *context, const char *line);
+
 static void start_slot(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
@@ -195,10 +198,9 @@ static void start_slot(struct slot *slot)
     supervisor->counts.respawns += slot->process.generation > 1;
     ev_io_set(&slot->exit_watcher, slot->child.pidfd, EV_READ);
     ev_io_start(supervisor->config.loop, &slot->exit_watcher);
-    if (slot->role->ready.by == READY_FD) {
-        ev_io_set(&slot->ready_watcher, slot->ready_fd, EV_READ);
-        ev_io_start(supervisor->config.loop, &slot->ready_watcher);
-    }
+    static const struct readiness_callbacks callbacks = {on_ready, on_wrong};
+    readiness_begin(&slot->readiness, supervisor->config.loop, slot->child.pid,
+                    &callbacks, slot);
     supervisor_arm(supervisor, &slot->timer,
                    slot->abandon_ns > 0 ? (double)slot->abandon_ns / 1e9
                                         : slot->role->ready.within_s);
@@ -325,17 +327,12 @@ static void advance(struct supervisor *supervisor)
 /* --- readiness -------------------------------------------------------------
  */
 
-static void stop_watching_ready(struct slot *slot)
-{
-    ev_io_stop(slot->supervisor->config.loop, &slot->ready_watcher);
-    slot_stop_reading(slot);
-}
-
-static void become_ready(struct slot *slot)
+static void become_ready(struct slot *slot, const char *contact)
 {
     struct supervisor *supervisor = slot->supervisor;
     assert(slot->state == SLOT_STARTING);
-    stop_watching_ready(slot);
+    readiness_end(&slot->readiness);
+    slot_set_contact(slot, contact);
     slot->process.ready_ns = supervisor_now_ns(supervisor);
     if (slot->abandon_ns > 0) {
         /* It is quicker than we: nobody is to count on it all the same. */
@@ -355,29 +352,18 @@ static void become_ready(struct slot *slot)
     advance(supervisor);
 }
 
-static void on_ready(struct ev_loop *loop, ev_io *watcher, int revents)
+static void on_ready(void *context, const char *contact)
 {
-    struct slot *slot = watcher->data;
-    (void)loop;
-    (void)revents;
-    switch (slot_read_line(slot)) {
-    case SLOT_LINE_MORE:
-        break;
-    case SLOT_LINE_READY:
-        become_ready(slot);
-        break;
-    case SLOT_LINE_CLOSED:
-        /* The exit or the deadline will tell. */
-        stop_watching_ready(slot);
-        break;
-    case SLOT_LINE_WRONG:
-        stop_watching_ready(slot);
-        fail(slot->supervisor, SUPERVISOR_INVALID,
-             "%s wrote \"%.120s\" on {ready_fd}; it should write \"ready "
-             "CONTACT\", one line, no blanks or commas in the contact",
-             slot->name, slot->line);
-        break;
-    }
+    become_ready(context, contact);
+}
+
+static void on_wrong(void *context, const char *line)
+{
+    const struct slot *slot = context;
+    fail(slot->supervisor, SUPERVISOR_INVALID,
+         "%s wrote \"%.120s\" on {ready_fd}; it should write \"ready "
+         "CONTACT\", one line, no blanks or commas in the contact",
+         slot->name, line);
 }
 
 /* Not ready in time. */
@@ -385,17 +371,19 @@ static void be_late(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
     char words[SLOT_WORDS_SIZE];
+    char why[READINESS_WORDS_SIZE];
     if (slot->id < supervisor->observers_count) {
         fail(supervisor, SUPERVISOR_INVALID,
-             "%s was not ready within %.4g s%s; give it more time "
+             "%s was not ready within %.4g s (%s)%s; give it more time "
              "(ready.within_s), or see %s/logs/%s.log",
              slot->name, slot->role->ready.within_s,
+             readiness_describe(&slot->readiness, why),
              slot_last_words(slot, words), supervisor->config.run_folder,
              slot->name);
         return;
     }
     supervisor->counts.late++;
-    stop_watching_ready(slot);
+    readiness_end(&slot->readiness);
     slot->was_late = true;
     slot->process.was_killed = true;
     (void)spawn_signal(&slot->child, SIGKILL);
@@ -409,13 +397,18 @@ static void pause_slot(struct slot *slot)
     struct supervisor *supervisor = slot->supervisor;
     char words[SLOT_WORDS_SIZE];
     char how[SLOT_HOW_SIZE];
+    char why[READINESS_WORDS_SIZE] = "";
     if (++slot->crashes >= SUPERVISOR_CRASHES_MAX) {
+        if (slot->was_late) {
+            (void)readiness_describe(&slot->readiness, why);
+        }
         fail(supervisor, SUPERVISOR_INVALID,
-             "%s failed %u times in a row: it %s%s%s; see %s/logs/%s.log",
+             "%s failed %u times in a row: it %s%s%s%s%s; see %s/logs/%s.log",
              slot->name, slot->crashes,
-             slot->was_late ? "was not ready in time, and " : "",
-             slot_how_it_ended(slot, how), slot_last_words(slot, words),
-             supervisor->config.run_folder, slot->name);
+             slot->was_late ? "was not ready in time (" : "", why,
+             slot->was_late ? "), and " : "", slot_how_it_ended(slot, how),
+             slot_last_words(slot, words), supervisor->config.run_folder,
+             slot->name);
         return;
     }
     slot->state = SLOT_PAUSED;
@@ -459,7 +452,7 @@ static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
     assert(result == SPAWN_OK); /* nobody else reaps our children */
     enum slot_state before = slot->state;
     ev_timer_stop(loop, &slot->timer);
-    stop_watching_ready(slot);
+    readiness_end(&slot->readiness);
     slot->state = SLOT_EMPTY;
     slot->process.ended_ns = supervisor_now_ns(supervisor);
     slot->process.exit_code = end.exit_code;
@@ -490,7 +483,7 @@ static void on_slot_timer(struct ev_loop *loop, ev_timer *timer, int revents)
         if (slot->abandon_ns > 0) {
             supervisor_abandon(slot);
         } else if (slot->role->ready.by == READY_DELAY) {
-            become_ready(slot);
+            become_ready(slot, "");
         } else {
             be_late(slot);
         }
@@ -528,7 +521,7 @@ static void stop_slot(struct slot *slot)
     case SLOT_READY:
         supervisor->counts.ready -= slot->state == SLOT_READY;
         /* Whatever it may still say: it is not going to be ready. */
-        stop_watching_ready(slot);
+        readiness_end(&slot->readiness);
         supervisor_ask_to_end(slot);
         slot->state = SLOT_STOPPING;
         break;
@@ -577,10 +570,8 @@ void supervisor_init_watchers(struct supervisor *supervisor)
 void supervisor_init_slot_watchers(struct slot *slot)
 {
     ev_init(&slot->exit_watcher, on_exit_of);
-    ev_init(&slot->ready_watcher, on_ready);
     ev_init(&slot->timer, on_slot_timer);
     slot->exit_watcher.data = slot;
-    slot->ready_watcher.data = slot;
     slot->timer.data = slot;
 }
 

@@ -20,15 +20,17 @@
  * Every child dies with this process, however it dies. A process finds:
  * stdin empty, stdout and stderr in RUN/logs/ROLE-ORDINAL.log (bounded: cut to
  * its last SLOT_LOG_KEEP_BYTES when it passes SLOT_LOG_MAX_BYTES;
- * looked at once a second and at each respawn), {ready_fd} = 3 on which it
- * writes "ready CONTACT\n" or "ready\n", its tally page at descriptor 4, said
- * by PLATEAU_TALLY=fd:4.
+ * looked at once a second and at each respawn), {ready_fd} = 3, if it is to be
+ * ready by that, on which it writes "ready CONTACT\n" or "ready\n", its tally
+ * page at descriptor 4, said by PLATEAU_TALLY=fd:4. How else it is found ready:
+ * readiness.h.
  *
  * Placeholders of commands and environments: {role} {ordinal} {slot}
- * {generation} {id} (ROLE-ORDINAL) {port} {dir} (RUN/work/ROLE-ORDINAL, made
- * when the role speaks of it) {seed} {peers} (contacts of the ready observers,
- * separated by commas) {ready_fd} {meshnode} {preload}
- * {run}.
+ * {generation} {id} (ROLE-ORDINAL) {host} {port} {dir} (RUN/work/ROLE-ORDINAL,
+ * made when the role speaks of it) {seed} {peers} (contacts of the ready
+ * observers, separated by commas: what they said, or HOST:PORT) {ready_fd}
+ * {meshnode} {preload} {run}; of other roles {host:ROLE} {port:ROLE}
+ * {port:ROLE:N}.
  *
  * All times are nanoseconds of CLOCK_MONOTONIC since |start_ns|.
  */

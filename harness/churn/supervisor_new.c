@@ -159,6 +159,7 @@ int supervisor_new(const struct supervisor_config *config,
     }
     supervisor->config = *config;
     supervisor->slot_config = (struct slot_config){
+        .scenario = config->scenario,
         .seed = config->seed,
         .run_folder = config->run_folder,
         .meshnode = config->meshnode,
@@ -202,7 +203,6 @@ static void free_slot(struct slot *slot)
     struct ev_loop *loop = slot->supervisor->config.loop;
     ev_io_stop(loop, &slot->exit_watcher);
     ev_timer_stop(loop, &slot->timer);
-    ev_io_stop(loop, &slot->ready_watcher);
     slot_close(slot);
 }
 

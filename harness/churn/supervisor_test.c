@@ -195,7 +195,7 @@ static void a_delay_can_stand_for_readiness(void **state)
     static const char *const mute[] = {"forever", NULL};
     struct soak *soak = new_soak();
     add_role(soak, "observer", ROLE_OBSERVER, 1, mute)->ready =
-        (struct scenario_ready){READY_DELAY, 0.05};
+        (struct scenario_ready){.by = READY_DELAY, .within_s = 0.05};
     soak->scenario.duration_s = 0.02;
     assert_int_equal(run_soak(soak), SUPERVISOR_COMPLETED);
     int64_t took_ns = soak->lives[0].ready_ns - soak->lives[0].spawned_ns;

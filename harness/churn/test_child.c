@@ -3,18 +3,21 @@
  *
  *     test_child [ready] [say TEXT] [log TEXT] [fork] [deaf] [grow] [fds]
  *                [signals] [files] [hog KIB] [flood KIB] [fill FILE]
- *                [burn MS] [sleep MS] [exit N] [abort] [forever] [child WORD...
- * end] [session] [orphan] [wipe] [zombie] [thread] [again]
+ *                [burn MS] [sleep MS] [exit N] [tcp PORT] [udp PORT]
+ *                [touch FILE] [test FILE] [abort] [forever] [child WORD... end]
+ *                [session] [orphan] [wipe] [zombie] [thread] [again]
  *
  * Words are done in order; at the end it exits with 0. "fds", "signals" and
  * "files" print what it was born with: its open descriptors, how many signals
- * are blocked or ignored, its limit of open files. "child" forks one that does
- * the words up to the "end" that belongs to it, and goes on behind that.
- * "session" begins a session of its own; "orphan" forks and lets the parent
- * end, so that whoever goes on is somebody else's child; "wipe" overwrites its
- * environment, as programs do that set their title; "zombie" leaves one;
- * "again" executes the program anew with the rest of the words.
+ * are blocked or ignored, its limit of open files. "tcp" and "udp"
+ * listen at 127.0.0.1; "test" exits with 1 if there is no such file. "child"
+ * forks one that does the words up to the "end" that belongs to it, and goes on
+ * behind that. "session" begins a session of its own; "orphan" forks and lets
+ * the parent end, so that whoever goes on is somebody else's child; "wipe"
+ * overwrites its environment, as programs do that set their title; "zombie"
+ * leaves one; "again" executes the program anew with the rest of the words.
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <plateau_tally.h>
 #include <pthread.h>
@@ -23,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -194,6 +198,34 @@ static int obey_family(const char *word)
     return 1;
 }
 
+/* Dies, with words, where it cannot. */
+static void listen_at(int type, int port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int on = 1;
+    int fd = socket(AF_INET, type, 0);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        (type == SOCK_STREAM && listen(fd, 8) < 0)) {
+        perror("listen");
+        _exit(98);
+    }
+}
+
+static void touch(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (fd < 0 || write(fd, "here\n", 5) != 5) {
+        perror(path);
+        _exit(97);
+    }
+    (void)close(fd);
+}
+
 /* A word that stands alone; 0 when |word| is none. */
 static int obey_word(const char *word)
 {
@@ -248,6 +280,15 @@ static int obey(char **words)
         burn(atol(argument));
     } else if (strcmp(word, "fill") == 0) {
         fill(argument);
+    } else if (strcmp(word, "tcp") == 0) {
+        listen_at(SOCK_STREAM, atoi(argument));
+    } else if (strcmp(word, "udp") == 0) {
+        listen_at(SOCK_DGRAM, atoi(argument));
+    } else if (strcmp(word, "touch") == 0) {
+        touch(argument);
+    } else if (strcmp(word, "test") == 0 && access(argument, F_OK) < 0) {
+        (void)dprintf(2, "there is no %s\n", argument);
+        _exit(1);
     } else if (strcmp(word, "exit") == 0) {
         _exit(atoi(argument));
     }

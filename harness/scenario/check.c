@@ -1,263 +1,20 @@
 #include "scenario/check.h"
 
 #include "judge/budget.h"
-#include "scenario/keys.h"
-#include "scenario/placeholder.h"
+#include "scenario/check_role.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SMALL_LETTERS "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
-#define ENVIRONMENT_OURS "PLATEAU_"
+enum { PATH_SIZE = 64 };
 
-enum { PATH_SIZE = 64, PORT_LAST = 65535 };
-
-/* What a role's words ask for. */
-struct needs {
-    int ready_fd;
-    int port;
-};
-
-/* What the checks share; |role| is the one under way. */
+/* What the checks share. */
 struct checking {
     const struct scenario *scenario;
     const struct document *document;
     struct err *err;
-    uint32_t role;
 };
-
-/* "roles[2].command" of the role under way. */
-static const char *role_path(const struct checking *checking, const char *key,
-                             char path[PATH_SIZE])
-{
-    (void)snprintf(path, PATH_SIZE, "roles[%u]%s%s", checking->role,
-                   key[0] == '\0' ? "" : ".", key);
-    return path;
-}
-
-static int blame_placeholder(const struct checking *checking, const char *path,
-                             const char *name)
-{
-    char known[256] = "";
-    const char *names[SCENARIO_PLACEHOLDERS];
-    size_t used = 0;
-    for (size_t i = 0; i < SCENARIO_PLACEHOLDERS; i++) {
-        names[i] = scenario_placeholders[i].name;
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s{%s}",
-                                 i == 0 ? "" : " ", names[i]);
-        assert(used < sizeof known);
-    }
-    const char *near = keys_nearest(name, names, SCENARIO_PLACEHOLDERS);
-    if (near != NULL) {
-        return document_blame(checking->document, path, checking->err,
-                              "unknown placeholder '{%s}'; did you mean "
-                              "'{%s}'? Known: %s",
-                              name, near, known);
-    }
-    return document_blame(checking->document, path, checking->err,
-                          "unknown placeholder '{%s}'; known: %s", name, known);
-}
-
-static int is_known(const char *name)
-{
-    for (size_t i = 0; i < SCENARIO_PLACEHOLDERS; i++) {
-        if (strcmp(scenario_placeholders[i].name, name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Looks through one word of a command or an environment. */
-static int check_word(const struct checking *checking, const char *path,
-                      const char *word, struct needs *needs)
-{
-    for (const char *cursor = word; *cursor != '\0';) {
-        char name[40];
-        struct placeholder_part part;
-        if (placeholder_next(&cursor, &part) != 0) {
-            return document_blame(checking->document, path, checking->err,
-                                  "a lone '%c' at \"%.20s\"; a placeholder is "
-                                  "{name}, a brace itself is '%c%c'",
-                                  *part.start, part.start, *part.start,
-                                  *part.start);
-        }
-        if (!part.is_name) {
-            continue;
-        }
-        (void)snprintf(name, sizeof name, "%.*s", (int)part.length, part.start);
-        if (!is_known(name)) {
-            return blame_placeholder(checking, path, name);
-        }
-        needs->ready_fd |= strcmp(name, "ready_fd") == 0;
-        needs->port |= strcmp(name, "port") == 0;
-    }
-    return 0;
-}
-
-static int check_command(const struct checking *checking, struct needs *needs)
-{
-    const struct scenario_role *role =
-        &checking->scenario->roles[checking->role];
-    char path[PATH_SIZE];
-    if (role->command[0][0] == '\0') {
-        return document_blame(checking->document,
-                              role_path(checking, "command[0]", path),
-                              checking->err,
-                              "the command's first word is empty; it names "
-                              "the program");
-    }
-    for (uint32_t i = 0; i < role->command_count; i++) {
-        char key[24];
-        (void)snprintf(key, sizeof key, "command[%u]", i);
-        int r = check_word(checking, role_path(checking, key, path),
-                           role->command[i], needs);
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
-}
-
-static int check_environment(const struct checking *checking,
-                             struct needs *needs)
-{
-    const struct scenario_role *role =
-        &checking->scenario->roles[checking->role];
-    char path[PATH_SIZE];
-    for (uint32_t i = 0; i < role->environment_count; i++) {
-        const char *word = role->environment[i];
-        size_t length =
-            strspn(word, SMALL_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ_" DIGITS);
-        char key[32];
-        (void)snprintf(key, sizeof key, "environment[%u]", i);
-        (void)role_path(checking, key, path);
-        if (length == 0 || word[length] != '=' ||
-            strchr(DIGITS, word[0]) != NULL) {
-            return document_blame(checking->document, path, checking->err,
-                                  "'%.60s' is no variable; right is "
-                                  "NAME=value, of letters, digits and '_'",
-                                  word);
-        }
-        if (strncmp(word, ENVIRONMENT_OURS, strlen(ENVIRONMENT_OURS)) == 0) {
-            return document_blame(checking->document, path, checking->err,
-                                  "'%.*s' is set by plateau itself; choose "
-                                  "another name",
-                                  (int)length, word);
-        }
-        int r = check_word(checking, path, word, needs);
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
-}
-
-static int check_name(const struct checking *checking)
-{
-    const struct scenario *scenario = checking->scenario;
-    const char *name = scenario->roles[checking->role].name;
-    char path[PATH_SIZE];
-    (void)role_path(checking, "name", path);
-    if (strchr(SMALL_LETTERS, name[0]) == NULL ||
-        strspn(name, SMALL_LETTERS DIGITS "-") != strlen(name)) {
-        return document_blame(checking->document, path, checking->err,
-                              "'%s' is no role name; right is a small letter, "
-                              "then small letters, digits and hyphens",
-                              name);
-    }
-    for (uint32_t i = 0; i < checking->role; i++) {
-        if (strcmp(scenario->roles[i].name, name) == 0) {
-            return document_blame(checking->document, path, checking->err,
-                                  "a second role is called '%s'; give each a "
-                                  "name of its own",
-                                  name);
-        }
-    }
-    return 0;
-}
-
-/* The role's ports exist, and no other role has one of them. */
-static int check_ports(const struct checking *checking,
-                       const struct needs *needs)
-{
-    const struct scenario_role *role =
-        &checking->scenario->roles[checking->role];
-    char path[PATH_SIZE];
-    if (role->port == 0) {
-        if (needs->port) {
-            return document_blame(checking->document,
-                                  role_path(checking, "command", path),
-                                  checking->err,
-                                  "{port} is used, but the role has no "
-                                  "'port'; give the first one, 1024 to 65535");
-        }
-        return 0;
-    }
-    uint32_t last = role->port + role->count - 1;
-    (void)role_path(checking, "port", path);
-    if (last > PORT_LAST) {
-        return document_blame(checking->document, path, checking->err,
-                              "'port' %u and a count of %u end at %u, beyond "
-                              "65535; right is %u at most",
-                              role->port, role->count, last,
-                              PORT_LAST - role->count + 1);
-    }
-    for (uint32_t i = 0; i < checking->role; i++) {
-        const struct scenario_role *other = &checking->scenario->roles[i];
-        if (other->port != 0 && role->port < other->port + other->count &&
-            other->port <= last) {
-            return document_blame(checking->document, path, checking->err,
-                                  "ports %u to %u overlap with those of role "
-                                  "'%s', %u to %u",
-                                  role->port, last, other->name, other->port,
-                                  other->port + other->count - 1);
-        }
-    }
-    return 0;
-}
-
-static int check_ready(const struct checking *checking,
-                       const struct needs *needs)
-{
-    const struct scenario_role *role =
-        &checking->scenario->roles[checking->role];
-    char path[PATH_SIZE];
-    (void)role_path(checking, "command", path);
-    if (role->ready.by == READY_FD && !needs->ready_fd) {
-        return document_blame(checking->document, path, checking->err,
-                              "role '%s' is ready by fd, but no word of its "
-                              "command holds {ready_fd}; add it, or use "
-                              "ready: {by: delay}",
-                              role->name);
-    }
-    if (role->ready.by != READY_FD && needs->ready_fd) {
-        return document_blame(checking->document, path, checking->err,
-                              "{ready_fd} is used, but role '%s' is ready by "
-                              "delay; use ready: {by: fd}",
-                              role->name);
-    }
-    return 0;
-}
-
-static int check_role(const struct checking *checking)
-{
-    struct needs needs = {0, 0};
-    int r = check_name(checking);
-    if (r == 0) {
-        r = check_command(checking, &needs);
-    }
-    if (r == 0) {
-        r = check_environment(checking, &needs);
-    }
-    if (r == 0) {
-        r = check_ready(checking, &needs);
-    }
-    return r == 0 ? check_ports(checking, &needs) : r;
-}
 
 /* How many of each kind there are, and that they are enough and not too many.
  */
@@ -390,9 +147,9 @@ static int check_budget(const struct checking *checking)
 int check_scenario(const struct scenario *scenario,
                    const struct document *document, struct err *err)
 {
-    struct checking checking = {scenario, document, err, 0};
-    for (; checking.role < scenario->roles_count; checking.role++) {
-        int r = check_role(&checking);
+    struct checking checking = {scenario, document, err};
+    for (uint32_t i = 0; i < scenario->roles_count; i++) {
+        int r = check_role(scenario, i, document, err);
         if (r < 0) {
             return r;
         }

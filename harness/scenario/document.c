@@ -262,7 +262,7 @@ static int blame_value(const struct checker *checker, const struct key *key,
     const char *what = show(node, shown, sizeof shown);
     (void)keys_describe(key, right, sizeof right);
     if (key->type == KEY_CHOICE && node->type == YAML_SCALAR_NODE) {
-        const char *names[8];
+        const char *names[WORDS_MAX];
         size_t count = 0;
         for (const struct key_word *word = key->words; word->name; word++) {
             names[count++] = word->name;
@@ -434,7 +434,7 @@ static int blame_unknown(const struct checker *checker,
                          const struct section *section, const yaml_node_t *node)
 {
     char shown[SHOWN_MAX + 8];
-    char known[256] = "";
+    char known[512] = "";
     const char *names[KEYS_MAX];
     size_t used = 0;
     for (size_t i = 0; i < section->count; i++) {

@@ -1,9 +1,9 @@
 /* keys.h - every key that a scenario may hold, as one table.
  *
  * The checks (check.c), the libcyaml schema (schema.c), the defaults and the
- * printed reference all follow from it: a new key is one new row. A row says
- * where its value lands in struct scenario or in the part of it that the
- * section fills.
+ * printed reference (reference.c) all follow from it: a new key is one new row
+ * in keys_table.c. A row says where its value lands in struct scenario or in
+ * the part of it that the section fills.
  */
 #ifndef PLATEAU_SCENARIO_KEYS_H
 #define PLATEAU_SCENARIO_KEYS_H
@@ -30,7 +30,10 @@ enum key_section {
     SECTION_COUNT,
 };
 
-enum { KEYS_MAX = 12 }; /* in one section */
+enum {
+    KEYS_MAX = 24,  /* in one section */
+    WORDS_MAX = 12, /* of one KEY_CHOICE */
+};
 
 enum key_type {
     KEY_TEXT,     /* char *; |min| and |max| count its bytes */
@@ -72,6 +75,9 @@ struct section {
     const struct key *keys; /* |count| of them */
     size_t count;
 };
+
+/* The table. */
+extern const struct section keys_sections[SECTION_COUNT];
 
 /* The rows of |id|. */
 const struct section *keys_section(enum key_section id);

@@ -3,6 +3,7 @@
 #include "scenario/check.h"
 #include "scenario/document.h"
 #include "scenario/keys.h"
+#include "scenario/role_words.h"
 #include "scenario/schema.h"
 #include "whole_file.h"
 
@@ -20,15 +21,23 @@ const struct scenario_placeholder scenario_placeholders[SCENARIO_PLACEHOLDERS] =
         {"id", "ROLE-ORDINAL"},
         {"slot", "which of all processes it is, from 0"},
         {"generation", "which life in the slot it is, from 1"},
+        {"host", "the role's host"},
         {"port", "the role's port + ordinal"},
         {"dir", "a folder of the slot's own inside the run folder"},
         {"seed", "a number drawn from the run's seed, slot and generation"},
-        {"peers", "contacts of the observers that are ready, with commas"},
+        {"peers", "contacts of the observers that are ready, with commas: what "
+                  "they said by {ready_fd}, or else {host}:{port}"},
         {"ready_fd", "the descriptor for the line \"ready CONTACT\""},
         {"meshnode", "the bundled mesh node"},
         {"preload", "a library that gives an unmodified program a tally of its "
                     "heap: environment: [\"LD_PRELOAD={preload}\"]"},
         {"run", "the run folder"},
+};
+
+const struct scenario_placeholder
+    scenario_other_placeholders[SCENARIO_OTHER_PLACEHOLDERS] = {
+        {"host", "the host of another role's processes"},
+        {"port", "the port of another role's first process, or of process N"},
 };
 
 static int read_file(const char *path, char **ret_text, size_t *ret_size,
@@ -56,6 +65,26 @@ static void name_of_file(const char *path, char name[NAME_MAX_BYTES + 1])
     (void)snprintf(name, NAME_MAX_BYTES + 1, "%.*s", (int)length, base);
 }
 
+/* READY_AUTO becomes what suits the role. */
+static void settle_readiness(struct scenario *scenario)
+{
+    for (uint32_t i = 0; i < scenario->roles_count; i++) {
+        struct scenario_role *role = &scenario->roles[i];
+        struct scenario_ready *ready = &role->ready;
+        if (ready->by != READY_AUTO) {
+            continue;
+        }
+        if (role_words_mention(role, "ready_fd")) {
+            ready->by = READY_FD;
+        } else if (role->port != 0 || ready->port != 0) {
+            ready->by = READY_TCP;
+        } else {
+            ready->by = READY_DELAY;
+            ready->within_s = SCENARIO_READY_DELAY_S;
+        }
+    }
+}
+
 /* Makes a scenario of |document|. */
 static int build(const struct document *document, const char *path,
                  struct scenario **ret_scenario, struct err *err)
@@ -75,6 +104,7 @@ static int build(const struct document *document, const char *path,
         return r;
     }
     scenario->has_seed = document_has(document, "seed");
+    settle_readiness(scenario);
     r = check_scenario(scenario, document, err);
     if (r < 0) {
         scenario_free(scenario);
@@ -151,6 +181,12 @@ void scenario_print_reference(FILE *stream)
                        scenario_placeholders[i].name);
         (void)fprintf(stream, "  %-15s %s\n", word,
                       scenario_placeholders[i].about);
+    }
+    for (size_t i = 0; i < SCENARIO_OTHER_PLACEHOLDERS; i++) {
+        (void)fprintf(stream, "  {%s:ROLE} {%s:ROLE:N}  %s\n",
+                      scenario_other_placeholders[i].name,
+                      scenario_other_placeholders[i].name,
+                      scenario_other_placeholders[i].about);
     }
     (void)fprintf(stream, "  %-15s %s\n", "{{ and }}", "the braces themselves");
 }

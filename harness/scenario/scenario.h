@@ -3,8 +3,8 @@
  * scenario_load() gives a scenario that has been checked in full: every key
  * known, every type right, every value in range, every role sensible; what
  * follows may rely on it. The keys, their types, ranges, defaults and units
- * are one table in keys.c, from which the schema, the checks, the defaults and
- * the reference (scenario_print_reference) follow.
+ * are one table in keys_table.c, from which the schema, the checks, the
+ * defaults and the reference (scenario_print_reference) follow.
  *
  * All strings belong to the scenario and live until scenario_free().
  */
@@ -24,7 +24,8 @@ enum {
     SCENARIO_ENVIRONMENT_MAX = 64,
     SCENARIO_HEALTH_MAX = 32,
     SCENARIO_FILE_MAX_BYTES = 1 << 20,
-    SCENARIO_PLACEHOLDERS = 13,
+    SCENARIO_PLACEHOLDERS = 14,
+    SCENARIO_OTHER_PLACEHOLDERS = 2,
 };
 
 enum role_kind {
@@ -33,9 +34,20 @@ enum role_kind {
 };
 
 enum ready_rule {
-    READY_FD,    /* a line on the inherited descriptor named by {ready_fd} */
-    READY_DELAY, /* so many seconds after it was started */
+    READY_FD,      /* a line on the inherited descriptor named by {ready_fd} */
+    READY_DELAY,   /* so many seconds after it was started */
+    READY_TCP,     /* a TCP port accepts a connection */
+    READY_UDP,     /* a UDP port is bound */
+    READY_LOG,     /* a line of its log matches */
+    READY_FILE,    /* a file is there that this life has made */
+    READY_COMMAND, /* a command exits with 0 */
+    READY_AUTO,    /* in the file only: loading makes one of the others of it */
+    READY_RULES = READY_AUTO,
 };
+
+/* Loading makes this of READY_AUTO where a role has neither {ready_fd} nor a
+ * port. */
+static const double SCENARIO_READY_DELAY_S = 0.1;
 
 enum interval_rule {
     INTERVAL_FIXED,   /* an event every 1 / rate */
@@ -72,7 +84,12 @@ enum expected_verdict {
 
 struct scenario_ready {
     enum ready_rule by;
-    double within_s; /* FD: the deadline; DELAY: the delay itself */
+    double within_s; /* the deadline; DELAY: the delay itself */
+    uint32_t port;   /* TCP, UDP: 0: the process's own */
+    char *pattern;   /* LOG: an extended regular expression of POSIX */
+    char *path;      /* FILE: with placeholders */
+    char **command;  /* COMMAND: words, with placeholders; no shell */
+    uint32_t command_count;
 };
 
 struct scenario_stop {
@@ -88,6 +105,7 @@ struct scenario_role {
     uint32_t command_count;
     char **environment; /* "NAME=value", with placeholders */
     uint32_t environment_count;
+    char *host;    /* {host}: a numeric address */
     uint32_t port; /* the first port of {port}; slot n gets port + n; 0: none */
     struct scenario_ready ready;
     struct scenario_stop stop;
@@ -171,14 +189,16 @@ static inline bool scenario_has_ebbs(const struct scenario *scenario)
     return scenario->wave_events > 0 || scenario->wave_s > 0.;
 }
 
-/* What "{name}" in a word of a command or an environment can stand for; see
- * placeholder.h. */
+/* What "{name}" in a word of a command or an environment can stand for, and
+ * "{name:ROLE}" and "{name:ROLE:N}"; see placeholder.h. */
 struct scenario_placeholder {
     const char *name;
     const char *about;
 };
 extern const struct scenario_placeholder
     scenario_placeholders[SCENARIO_PLACEHOLDERS];
+extern const struct scenario_placeholder
+    scenario_other_placeholders[SCENARIO_OTHER_PLACEHOLDERS];
 
 /* Reads |path|. 0 and *ret_scenario, which the caller owns; or -errno and
  * |err|: -EINVAL when the scenario is wrong (file, line, what would be right),

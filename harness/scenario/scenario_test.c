@@ -120,6 +120,9 @@ static void defaults_fill_what_is_left_out(void **state)
     assert_int_equal(role->environment_count, 0);
     assert_int_equal(role->ready.by, READY_FD);
     assert_true(role->ready.within_s == 10.0);
+    assert_int_equal(role->ready.port, 0);
+    assert_string_equal(role->ready.pattern, "");
+    assert_string_equal(role->host, "127.0.0.1");
     assert_true(role->stop.grace_s == 2.0);
     scenario_free(scenario);
 }
@@ -371,17 +374,18 @@ static void roles_that_make_no_sense_are_refused(void **state)
          "'o o' is no role name"},
         {"roles:\n- {name: o, kind: observer, command: ['']}\n", 2, 39,
          "first word is empty"},
-        {"roles:\n- {name: o, kind: observer, command: [x]}\n", 2, 38,
-         "no word of its command holds {ready_fd}"},
+        {"roles:\n- {name: o, kind: observer, command: [x],\n"
+         "   ready: {by: fd}}\n",
+         2, 38, "no word of its command holds {ready_fd}"},
         {"roles:\n- {name: o, kind: observer, command: [x, \"{ready_fd}\"],\n"
          "   ready: {by: delay}}\n",
-         2, 38, "is ready by delay"},
+         2, 38, "is not ready by fd"},
         {ROLES "  - name: d\n    kind: churner\n"
                "    command: [\"{ready_fd}\"]\n    count: 4095\n",
          7, 12, "there are 4097 processes; right is 4096 at most"},
         {"roles:\n- {name: o, kind: observer, command: [\"{port}\",\n"
          "  \"{ready_fd}\"]}\n",
-         2, 38, "{port} is used, but the role has no 'port'"},
+         2, 39, "{port} is used, but the role has no 'port'"},
         {"roles:\n- {name: o, kind: observer, command: [\"{ready_fd}\"],\n"
          "  port: 65535, count: 2}\n",
          3, 9, "end at 65536, beyond 65535; right is 65534 at most"},
@@ -402,6 +406,105 @@ static void roles_that_make_no_sense_are_refused(void **state)
     EXPECT(mistakes);
 }
 
+static void readiness_suits_the_role_where_nothing_is_said(void **state)
+{
+    (void)state;
+    struct scenario *scenario =
+        load("churn: {rate_per_s: 0}\nroles:\n"
+             "- {name: a, kind: observer, command: [x, \"{ready_fd}\"],"
+             " port: 2000}\n"
+             "- {name: b, kind: observer, command: [x], port: 2001}\n"
+             "- {name: c, kind: observer, command: [x]}\n"
+             "- {name: d, kind: observer, command: [x],"
+             " environment: [\"R={ready_fd}\"]}\n");
+    assert_int_equal(scenario->roles[0].ready.by, READY_FD);
+    assert_int_equal(scenario->roles[1].ready.by, READY_TCP);
+    assert_int_equal(scenario->roles[2].ready.by, READY_DELAY);
+    assert_true(scenario->roles[2].ready.within_s == SCENARIO_READY_DELAY_S);
+    assert_int_equal(scenario->roles[3].ready.by, READY_FD);
+    scenario_free(scenario);
+}
+
+#define OBSERVER "roles:\n- {name: o, kind: observer, command: [x],\n   "
+
+static void every_way_of_being_ready_is_read(void **state)
+{
+    (void)state;
+    struct scenario *scenario =
+        load("churn: {rate_per_s: 0}\n" OBSERVER
+             "host: \"::1\", ready: {by: udp, port: 53}}\n"
+             "- {name: l, kind: observer, command: [x],"
+             " ready: {by: log, pattern: \"up|ready\"}}\n"
+             "- {name: f, kind: observer, command: [x],"
+             " ready: {by: file, path: \"{dir}/up\"}}\n"
+             "- {name: c, kind: observer, command: [x], port: 6379,"
+             " ready: {by: command, command: [redis-cli, -p, \"{port}\"],"
+             " within_s: 3}}\n");
+    const struct scenario_role *roles = scenario->roles;
+    assert_string_equal(roles[0].host, "::1");
+    assert_int_equal(roles[0].ready.by, READY_UDP);
+    assert_int_equal(roles[0].ready.port, 53);
+    assert_int_equal(roles[1].ready.by, READY_LOG);
+    assert_string_equal(roles[1].ready.pattern, "up|ready");
+    assert_int_equal(roles[2].ready.by, READY_FILE);
+    assert_string_equal(roles[2].ready.path, "{dir}/up");
+    assert_int_equal(roles[3].ready.by, READY_COMMAND);
+    assert_int_equal(roles[3].ready.command_count, 3);
+    assert_string_equal(roles[3].ready.command[0], "redis-cli");
+    scenario_free(scenario);
+}
+
+static void readiness_that_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {OBSERVER "ready: {by: tcp}}\n", 3, 11, "is ready by a port, but has"},
+        {OBSERVER "ready: {by: udp}}\n", 3, 11, "is ready by a port, but has"},
+        {OBSERVER "ready: {by: log}}\n", 3, 11, "give the 'pattern'"},
+        {OBSERVER "ready: {by: log, pattern: \"a(\"}}\n", 3, 30,
+         "'a(' is no regular expression: "},
+        {OBSERVER "ready: {by: file}}\n", 3, 11, "give its 'path'"},
+        {OBSERVER "ready: {by: file, path: \"{dri}\"}}\n", 3, 28,
+         "did you mean '{dir}'?"},
+        {OBSERVER "ready: {by: command}}\n", 3, 11, "give the 'command'"},
+        {OBSERVER "ready: {by: command, command: [a, \"{\"]}}\n", 3, 38,
+         "a lone '{'"},
+        {OBSERVER "ready: {by: log, pattern: a, port: 5}}\n", 3, 39,
+         "unless the role is ready by tcp or udp"},
+        {OBSERVER "ready: {by: delay, pattern: a}}\n", 3, 32,
+         "'ready.pattern' says nothing unless the role is ready by log"},
+        {OBSERVER "ready: {by: tpc}}\n", 3, 16, "did you mean 'tcp'?"},
+        {OBSERVER "ready: {by: tcp, port: 70000}}\n", 3, 27, "1 to 65535"},
+        {OBSERVER "host: localhost}\n", 3, 10, "'localhost' is no address"},
+    };
+    EXPECT(mistakes);
+}
+
+static void ports_of_other_roles_are_known_or_refused(void **state)
+{
+    (void)state;
+    struct scenario *scenario = load(
+        OBSERVER "port: 2000, count: 2}\n"
+                 "- {name: c, kind: churner,"
+                 " command: [x, \"{host:o}:{port:o}\", \"{port:o:1}\"]}\n");
+    scenario_free(scenario);
+    static const struct mistake mistakes[] = {
+        {OBSERVER "port: 2000}\n"
+                  "- {name: c, kind: churner, command: [x, \"{port:o:1}\"]}\n",
+         4, 41, "role 'o' has no process 1; it has 1, counted from 0"},
+        {OBSERVER "count: 1}\n"
+                  "- {name: c, kind: churner, command: [x, \"{port:o}\"]}\n",
+         4, 41, "{port:o} is used, but role 'o' has no 'port'"},
+        {OBSERVER "port: 2000}\n"
+                  "- {name: c, kind: churner, command: [x, \"{port:p}\"]}\n",
+         4, 41, "no role is called 'p'"},
+        {OBSERVER "port: 2000}\n"
+                  "- {name: c, kind: churner, command: [x, \"{dir:o}\"]}\n",
+         4, 41, "'{dir:ROLE}' is not to be had"},
+    };
+    EXPECT(mistakes);
+}
+
 static void wrong_placeholders_name_the_right_ones(void **state)
 {
     (void)state;
@@ -409,8 +512,8 @@ static void wrong_placeholders_name_the_right_ones(void **state)
         {"roles:\n- name: o\n  kind: observer\n  command:\n  - x\n"
          "  - \"--seed={sed}\"\n",
          6, 5, "unknown placeholder '{sed}'; did you mean '{seed}'? Known: "},
-        {"roles:\n- {name: o, kind: observer, command: [x, \"{host}\"]}\n", 2,
-         42, "{role}"},
+        {"roles:\n- {name: o, kind: observer, command: [x, \"{hots}\"]}\n", 2,
+         42, "did you mean '{host}'? Known: {role}"},
         {"roles:\n- {name: o, kind: observer, command: [x, \"a{\"]}\n", 2, 42,
          "a lone '{' at \"{\""},
         {"roles:\n- {name: o, kind: observer, command: [\"{ready_fd}\"],\n"
@@ -541,6 +644,10 @@ int main(void)
         cmocka_unit_test(a_budget_is_read_or_its_form_is_shown),
         cmocka_unit_test(heap_profiles_are_off_unless_asked_for),
         cmocka_unit_test(roles_that_make_no_sense_are_refused),
+        cmocka_unit_test(readiness_suits_the_role_where_nothing_is_said),
+        cmocka_unit_test(every_way_of_being_ready_is_read),
+        cmocka_unit_test(readiness_that_makes_no_sense_is_refused),
+        cmocka_unit_test(ports_of_other_roles_are_known_or_refused),
         cmocka_unit_test(wrong_placeholders_name_the_right_ones),
         cmocka_unit_test(what_is_not_yaml_is_pointed_at),
         cmocka_unit_test(files_that_cannot_be_read_say_why),

@@ -9,8 +9,6 @@
 
 #include <cyaml/cyaml.h>
 
-enum { WORDS_MAX = 8 }; /* of one KEY_CHOICE */
-
 /* libcyaml wants a section's fields side by side, and each nested one by a
  * pointer, so its schema is put together from the table when it is needed. */
 struct schema {
