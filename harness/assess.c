@@ -7,6 +7,7 @@
 #include "assess/docket.h"
 #include "assess/panel.h"
 #include "assess/particulars.h"
+#include "assess/sites.h"
 #include "premises.h"
 #include "run_facts.h"
 
@@ -289,30 +290,45 @@ static void mark_climbs(const struct assessment *assessment,
     }
 }
 
-static int rank_climbed(const struct panel *panel,
+static int add_climbed(struct assessment *assessment, const char *observer,
+                       const struct climbed *climbed)
+{
+    struct summary_climbed row = {
+        .alive = climbed->alive,
+        .per_event = climbed->per_event,
+        .per_hour = climbed->per_hour,
+        .with_memory = climbed->with_memory,
+        .each = climbed->each,
+        .bytes_per_event = climbed->bytes_per_event,
+    };
+    (void)snprintf(row.observer, sizeof row.observer, "%s", observer);
+    (void)snprintf(row.kind, sizeof row.kind, "%s",
+                   climbed_kind_name(climbed->kind));
+    (void)snprintf(row.name, sizeof row.name, "%s", climbed->name);
+    (void)snprintf(row.sentence, sizeof row.sentence, "%s", climbed->sentence);
+    if (climbed->in_step_with != NULL) {
+        (void)snprintf(row.in_step_with, sizeof row.in_step_with, "%s",
+                       climbed->in_step_with->name);
+    }
+    return summary_add_climbed(&assessment->summary, &row);
+}
+
+static int rank_climbed(const struct panel *panel, const char *folder,
                         struct assessment *assessment)
 {
     struct climbed ranking[CLIMBED_MAX];
+    struct sites sites;
     const struct assessed *because = find_climb(assessment);
     const struct panel_column *memory =
         because ? memory_of(panel, because) : NULL;
-    size_t count = memory ? climbed_rank(panel, memory, ranking) : 0;
-    int result = 0;
+    if (memory == NULL) {
+        return 0;
+    }
+    int result = sites_find(folder, panel, memory, &sites);
+    size_t count =
+        result == 0 ? climbed_rank(panel, memory, &sites, ranking) : 0;
     for (size_t i = 0; result == 0 && i < count; i++) {
-        struct summary_climbed row = {
-            .alive = ranking[i].alive,
-            .per_event = ranking[i].per_event,
-            .per_hour = ranking[i].per_hour,
-            .with_memory = ranking[i].with_memory,
-            .each = ranking[i].each,
-        };
-        (void)snprintf(row.observer, sizeof row.observer, "%s",
-                       because->observer);
-        (void)snprintf(row.name, sizeof row.name, "%s",
-                       ranking[i].column->name);
-        (void)snprintf(row.sentence, sizeof row.sentence, "%s",
-                       ranking[i].sentence);
-        result = summary_add_climbed(&assessment->summary, &row);
+        result = add_climbed(assessment, because->observer, &ranking[i]);
     }
     return result;
 }
@@ -396,11 +412,15 @@ static void keep_verdicts(struct store *store,
         const struct summary_climbed *row = &summary->climbed[i];
         climbed[i] = (struct store_climbed){
             .rank = (int64_t)i + 1,
-            .alive = row->alive,
+            /* SQLite takes NaN for NULL, and of the rest none are alive. */
+            .alive = isnan(row->alive) ? 0. : row->alive,
             .per_event = row->per_event,
             .with_memory = row->with_memory,
             .bytes_each = row->each,
+            .bytes_per_event = row->bytes_per_event,
         };
+        (void)snprintf(climbed[i].kind, sizeof climbed[i].kind, "%s",
+                       row->kind);
         (void)snprintf(climbed[i].name, sizeof climbed[i].name, "%s",
                        row->name);
         (void)snprintf(climbed[i].sentence, sizeof climbed[i].sentence, "%s",
@@ -461,10 +481,10 @@ static int load_all_samples(struct store *store, const struct run_facts *facts,
  * ---------------------------------------------------------------- */
 
 static int judge_panel(struct store *store, const struct run_facts *facts,
-                       struct assessment *assessment)
+                       const char *folder, struct assessment *assessment)
 {
     struct panel panel;
-    int result = panel_read(store, facts, &panel);
+    int result = panel_read(store, facts, PANEL_WITH_PARTS, &panel);
     if (result != 0) {
         return result;
     }
@@ -479,7 +499,7 @@ static int judge_panel(struct store *store, const struct run_facts *facts,
     }
     if (result == 0) {
         mark_climbs(assessment, &panel);
-        result = rank_climbed(&panel, assessment);
+        result = rank_climbed(&panel, folder, assessment);
     }
     panel_deinit(&panel);
     return result;
@@ -507,8 +527,8 @@ static int begin(struct assessment *assessment)
     return assessment->series ? 0 : -ENOMEM;
 }
 
-int assess_run(struct store *store, struct assessment *ret_assessment,
-               struct err *err)
+int assess_run(struct store *store, const char *folder,
+               struct assessment *ret_assessment, struct err *err)
 {
     struct run_facts facts = {0};
     struct assessment assessment;
@@ -522,7 +542,7 @@ int assess_run(struct store *store, struct assessment *ret_assessment,
     }
     result = premises_check(store, &facts, &assessment.summary);
     if (result == 0) {
-        result = judge_panel(store, &facts, &assessment);
+        result = judge_panel(store, &facts, folder, &assessment);
     }
     if (result == 0) {
         result = load_all_samples(store, &facts, &assessment);

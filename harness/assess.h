@@ -63,9 +63,10 @@ struct assessment {
 };
 
 /* Judges the run in |store| and keeps the verdicts there (where it can be
- * written). 0 and *ret_assessment, to be released; or -errno and |err|. */
-int assess_run(struct store *store, struct assessment *ret_assessment,
-               struct err *err);
+ * written). |folder|: of the run, where heap profiles may lie; NULL: there is
+ * none. 0 and *ret_assessment, to be released; or -errno and |err|. */
+int assess_run(struct store *store, const char *folder,
+               struct assessment *ret_assessment, struct err *err);
 
 /* Judges one series of anybody's. |points| are copied. */
 int assess_series(const char *name, const char *unit,

@@ -170,7 +170,7 @@ static void judge(const struct made *made, struct assessment *assessment)
     struct err err = {0};
     record(made);
     assert_int_equal(store_open(path, &store, &err), 0);
-    assert_int_equal(assess_run(store, assessment, &err), 0);
+    assert_int_equal(assess_run(store, NULL, assessment, &err), 0);
     store_close(store);
 }
 

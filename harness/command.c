@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { PATH_SIZE = HOST_PATH_MAX + 32 };
 
@@ -89,9 +90,15 @@ int command_assess(const char *path, struct assessment *ret_assessment)
 {
     struct store *store = NULL;
     struct err err = {0};
+    char folder[PATH_SIZE] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        (void)snprintf(folder, sizeof folder, "%.*s",
+                       slash == path ? 1 : (int)(slash - path), path);
+    }
     int result = store_open(path, &store, &err);
     if (result == 0) {
-        result = assess_run(store, ret_assessment, &err);
+        result = assess_run(store, folder, ret_assessment, &err);
     }
     store_close(store);
     if (result != 0) {

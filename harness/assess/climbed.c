@@ -1,4 +1,12 @@
+/* Happy path: take_counts() finds the counts that grow and sorts them ->
+ * explain() fits the best ones together -> take_parts() adds call sites and
+ * size classes -> the rest -> climbed_say(). Failure modes: memory does not
+ * climb (nothing is explained, and no part is told); nothing grows with it (the
+ * parts stand alone, or there is no ranking). */
 #include "assess/climbed.h"
+
+#include "assess/joint.h"
+#include "assess/line.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,64 +16,67 @@
 enum { RANKED_MAX = 256 }; /* counts that are looked at */
 
 static const double start_dropped = 0.15; /* of the rows: warm-up */
-static const double fit_min = 0.6;
-static const double growth_min = 3.;         /* of a count */
-static const double growth_ratio_min = 0.25; /* of its level */
 /* Counts that leave as little of memory's growth open as each other are taken
  * to go with it alike: within this factor, and all that leave this or less. */
 static const double alike_open = 1e-3;
 static const double alike_open_factor = 4.;
 static const double open_max = 0.25; /* all that leave more go with it badly */
 static const double alike_factor = 1.5; /* likewise for their growth */
+/* Slopes over their standard errors: of memory on a count, of a size class. */
+static const double certainty_min = 2.;
+static const double growth_certainty_min = 3.; /* of memory on the events */
+static const double class_certainty_min = 4.;
+static const double class_share_min = 0.02;
+static const double class_weight = 0.8;
 
-/* A straight line through y against x. */
-struct line {
-    size_t count;
-    double slope, fit;
-    double mean_y, span_x, last_y;
+/* The rows that count, and memory's growth over them. */
+struct view {
+    const struct panel *panel;
+    const struct panel_column *memory;
+    size_t first, rows;
+    const double *events;
+    bool has_events;
+    double growth; /* of memory, an event; NaN where there are none */
+    bool grows;    /* memory: so said the judge, or so says its line */
 };
 
-static struct line fit_line(const struct panel *panel, const double *x,
+static struct line fit_rows(const struct view *view, const double *x,
                             const double *y)
 {
-    struct line line = {0};
-    double sx = 0., sy = 0., sxx = 0., syy = 0., sxy = 0.;
-    double first_x = NAN, last_x = NAN;
-    for (size_t i = (size_t)(start_dropped * (double)panel->rows);
-         i < panel->rows; i++) {
-        if (isnan(x[i]) || isnan(y[i])) {
-            continue;
-        }
-        first_x = isnan(first_x) ? x[i] : first_x;
-        last_x = x[i];
-        line.last_y = y[i];
-        line.count++;
-        sx += x[i];
-        sy += y[i];
-    }
-    double n = (double)line.count;
-    double mean_x = sx / n;
-    line.mean_y = sy / n;
-    for (size_t i = (size_t)(start_dropped * (double)panel->rows);
-         i < panel->rows; i++) {
-        if (!isnan(x[i]) && !isnan(y[i])) {
-            sxx += (x[i] - mean_x) * (x[i] - mean_x);
-            syy += (y[i] - line.mean_y) * (y[i] - line.mean_y);
-            sxy += (x[i] - mean_x) * (y[i] - line.mean_y);
-        }
-    }
-    line.span_x = last_x - first_x;
-    line.slope = sxx > 0. ? sxy / sxx : 0.;
-    line.fit = sxx > 0. && syy > 0. ? sxy * sxy / (sxx * syy) : 0.;
-    return line;
+    return line_fit(x + view->first, y + view->first, view->rows);
 }
 
-static bool is_climbing(const struct line *line)
+size_t climbed_first_row(const struct panel *panel)
 {
-    double growth = line->slope * line->span_x;
-    return line->count >= 5 && line->fit >= fit_min && growth >= growth_min &&
-           growth >= growth_ratio_min * fabs(line->mean_y);
+    return (size_t)(start_dropped * (double)panel->rows);
 }
+
+static struct view make_view(const struct panel *panel,
+                             const struct panel_column *memory)
+{
+    struct view view = {.panel = panel, .memory = memory};
+    view.first = climbed_first_row(panel);
+    view.rows = panel->rows - view.first;
+    view.events = panel->events;
+    struct line line = fit_rows(&view, panel->events, memory->values);
+    view.has_events = line.span_x > 0.;
+    view.growth = view.has_events ? line.slope : (double)NAN;
+    view.grows = memory->has_climbed || line.certainty >= growth_certainty_min;
+    return view;
+}
+
+const char *climbed_kind_name(enum climbed_kind kind)
+{
+    static const char *const names[] = {
+        [CLIMBED_PAIR] = "pair", [CLIMBED_GAUGE] = "gauge",
+        [CLIMBED_SITE] = "site", [CLIMBED_CLASS] = "class",
+        [CLIMBED_REST] = "rest",
+    };
+    return names[kind];
+}
+
+/* --- counts ----------------------------------------------------------------
+ */
 
 /* Lower is better; equal ones go by the rest. */
 static int open_of(double with_memory)
@@ -76,25 +87,27 @@ static int open_of(double with_memory)
                       log(alike_open_factor));
 }
 
+static bool goes_badly(const struct climbed *climbed)
+{
+    return climbed->open == open_of(1. - open_max);
+}
+
 static int size_of(double growth)
 {
     return (int)round(log(growth) / log(alike_factor));
 }
 
-static int compare(const void *a, const void *b)
+static int compare_counts(const void *a, const void *b)
 {
     const struct climbed *left = a, *right = b;
     const struct panel_column *l = left->column, *r = right->column;
-    int open = open_of(left->with_memory);
     int size = size_of(left->per_hour) - size_of(right->per_hour);
-    int kind =
-        (l->metric->kind != METRIC_PAIR) - (r->metric->kind != METRIC_PAIR);
-    bool go_badly = open == open_of(1. - open_max);
+    int kind = (int)left->kind - (int)right->kind;
     const int keys[] = {
-        open - open_of(right->with_memory),
+        left->open - right->open,
         (int)r->has_climbed - (int)l->has_climbed,
-        go_badly ? kind : size,
-        go_badly ? size : kind,
+        goes_badly(left) ? kind : size,
+        goes_badly(left) ? size : kind,
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (keys[i] != 0) {
@@ -104,115 +117,296 @@ static int compare(const void *a, const void *b)
     return l < r ? -1 : 1;
 }
 
-/* What it stands beside: the peers where they are counted, else the first pair
- * that is level and not empty. */
-static const struct panel_column *find_level(const struct panel *panel,
-                                             const struct panel_column *of,
-                                             struct line *ret_line)
+static bool measure(const struct view *view, const struct panel_column *column,
+                    struct climbed *ret_climbed)
+{
+    struct line by_time = fit_rows(view, view->panel->t_s, column->values);
+    struct line by_event = fit_rows(view, view->events, column->values);
+    if (!line_climbs(view->has_events ? &by_event : &by_time)) {
+        return false;
+    }
+    *ret_climbed = (struct climbed){
+        .kind =
+            column->metric->kind == METRIC_PAIR ? CLIMBED_PAIR : CLIMBED_GAUGE,
+        .column = column,
+        .alive = by_time.last_y,
+        .per_event = view->has_events ? by_event.slope : (double)NAN,
+        .per_hour = by_time.slope * 3600.,
+        .with_memory = NAN,
+        .each = NAN,
+        .bytes_per_event = NAN,
+    };
+    (void)snprintf(ret_climbed->name, sizeof ret_climbed->name, "%s",
+                   column->name);
+    if (view->grows) {
+        struct line line = fit_rows(view, column->values, view->memory->values);
+        ret_climbed->with_memory = line.slope > 0. ? line.fit : 0.;
+        ret_climbed->each = line.slope;
+    }
+    /* Memory that is not sure to climb does not say which count comes first. */
+    ret_climbed->open = open_of(
+        view->memory->has_climbed ? ret_climbed->with_memory : (double)NAN);
+    return ret_climbed->per_hour > 0.;
+}
+
+static bool is_beside(const struct panel_column *column,
+                      const struct panel_column *memory)
+{
+    return column->slot_id == memory->slot_id &&
+           strcmp(column->role, memory->role) == 0;
+}
+
+/* The counts that grow, best first; the caller has room for RANKED_MAX. */
+static size_t take_counts(const struct view *view, struct climbed *all)
+{
+    const struct panel *panel = view->panel;
+    size_t count = 0;
+    for (size_t i = 0; i < panel->columns_count && count < RANKED_MAX; i++) {
+        const struct panel_column *column = &panel->columns[i];
+        if (column->metric->role == METRIC_GATE &&
+            is_beside(column, view->memory) &&
+            measure(view, column, &all[count])) {
+            count++;
+        }
+    }
+    if (count > 1) {
+        qsort(all, count, sizeof *all, compare_counts);
+    }
+    return count < CLIMBED_COUNTS_MAX ? count : CLIMBED_COUNTS_MAX;
+}
+
+/* --- what they explain -----------------------------------------------------
+ */
+
+static int by_explained(const void *a, const void *b)
+{
+    const struct climbed *left = a, *right = b;
+    return (left->bytes_per_event < right->bytes_per_event) -
+           (left->bytes_per_event > right->bytes_per_event);
+}
+
+/* Of the |fitted| first, the one that |count| goes with best. */
+static const struct panel_column *find_companion(const struct view *view,
+                                                 const struct climbed *counts,
+                                                 size_t fitted,
+                                                 const struct climbed *count)
 {
     const struct panel_column *found = NULL;
-    for (size_t i = 0; i < panel->columns_count; i++) {
-        const struct panel_column *column = &panel->columns[i];
-        bool is_peers = strcmp(column->name, "active_peers") == 0;
-        if (column == of || column->slot_id != of->slot_id ||
-            strcmp(column->role, of->role) != 0 ||
-            (!is_peers && column->metric->kind != METRIC_PAIR)) {
-            continue;
-        }
-        struct line line = fit_line(panel, panel->t_s, column->values);
-        if (is_climbing(&line) || line.mean_y < 0.5) {
-            continue;
-        }
-        if (found == NULL || is_peers) {
-            found = column;
-            *ret_line = line;
+    double best = 0.;
+    for (size_t i = 0; i < fitted; i++) {
+        double fit =
+            fit_rows(view, count->column->values, counts[i].column->values).fit;
+        if (fit > best) {
+            best = fit;
+            found = counts[i].column;
         }
     }
     return found;
 }
 
-/* "1,234" or "0.53". */
-static char *number(double value, char *text, size_t size)
+/* Brings the fitted counts to the front, in the order of what they explain; the
+ * others stay in theirs. Returns what all explain together, an event. */
+static double put_first(const struct view *view, const struct joint *joint,
+                        struct climbed *counts, size_t count)
 {
-    (void)snprintf(text, size, fabs(value) >= 10. ? "%.0f" : "%.3g", value);
-    return text;
+    struct climbed sorted[CLIMBED_COUNTS_MAX];
+    bool is_fitted[CLIMBED_COUNTS_MAX] = {false};
+    size_t used = 0;
+    double together = 0.;
+    for (size_t i = 0; i < joint->count; i++) {
+        struct climbed *row = &sorted[used++];
+        *row = counts[joint->chosen[i]];
+        is_fitted[joint->chosen[i]] = true;
+        row->each = joint->each[i];
+        row->bytes_per_event = fmin(row->each * row->per_event, view->growth);
+        together += row->bytes_per_event;
+    }
+    qsort(sorted, used, sizeof *sorted, by_explained);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_fitted[i]) {
+            sorted[used] = counts[i];
+            sorted[used].in_step_with =
+                find_companion(view, sorted, joint->count, &counts[i]);
+            used++;
+        }
+    }
+    memcpy(counts, sorted, count * sizeof *counts);
+    return together;
 }
 
-static void write_sentence(const struct panel *panel, struct climbed *climbed)
+/* What is left of memory's growth, an event; NaN where nothing can be said. */
+static double explain(const struct view *view, struct climbed *counts,
+                      size_t count)
 {
-    const struct panel_column *column = climbed->column;
-    struct line level = {0};
-    const struct panel_column *beside = find_level(panel, column, &level);
-    char alive[32], each[32], standing[32];
-    int used = snprintf(climbed->sentence, sizeof climbed->sentence,
-                        "%s: %s alive%s and climbing, %s an %s", column->name,
-                        number(climbed->alive, alive, sizeof alive),
-                        column->observers > 1 ? " in each observer" : "",
-                        number(isnan(climbed->per_event) ? climbed->per_hour
-                                                         : climbed->per_event,
-                               each, sizeof each),
-                        isnan(climbed->per_event) ? "hour" : "event");
-    if (beside != NULL && used > 0) {
-        (void)snprintf(
-            climbed->sentence + used, sizeof climbed->sentence - (size_t)used,
-            "; %s %s and level: they outlive what they serve", beside->name,
-            number(level.mean_y, standing, sizeof standing));
+    const double *values[CLIMBED_COUNTS_MAX];
+    struct joint joint;
+    if (!view->grows || !(view->growth > 0.) || count == 0) {
+        return NAN;
     }
+    for (size_t i = 0; i < count; i++) {
+        values[i] = counts[i].column->values + view->first;
+    }
+    if (fit_rows(view, counts[0].column->values, view->memory->values)
+            .certainty < certainty_min) {
+        return NAN; /* memory wavers too much to tell what goes with it */
+    }
+    joint_fit(view->memory->values + view->first, values, count, view->rows,
+              &joint);
+    if (joint.count == 0) {
+        return NAN;
+    }
+    return fmax(0., view->growth - put_first(view, &joint, counts, count));
 }
 
-static bool measure(const struct panel *panel,
-                    const struct panel_column *memory,
-                    const struct panel_column *column,
-                    struct climbed *ret_climbed)
+/* --- parts of the heap -----------------------------------------------------
+ */
+
+/* A call site tells more than the size class that its objects lie in. */
+static double weight_of(const struct climbed *part)
 {
-    struct line by_time = fit_line(panel, panel->t_s, column->values);
-    struct line by_event = fit_line(panel, panel->events, column->values);
-    bool has_events = by_event.span_x > 0.;
-    if (!is_climbing(has_events ? &by_event : &by_time)) {
-        return false;
-    }
-    *ret_climbed = (struct climbed){
-        .column = column,
-        .alive = by_time.last_y,
-        .per_event = has_events ? by_event.slope : (double)NAN,
-        .per_hour = by_time.slope * 3600.,
-        .fit = has_events ? by_event.fit : by_time.fit,
-        .with_memory = NAN,
-        .each = NAN,
-    };
-    /* Memory that does not climb itself tells nothing about what does. */
-    if (memory->has_climbed) {
-        struct line line = fit_line(panel, column->values, memory->values);
-        ret_climbed->with_memory = line.slope > 0. ? line.fit : 0.;
-        ret_climbed->each = line.slope;
-    }
-    return ret_climbed->per_hour > 0.;
+    return part->bytes_per_event *
+           (part->kind == CLIMBED_CLASS ? class_weight : 1.);
 }
+
+static int by_weight(const void *a, const void *b)
+{
+    double left = weight_of(a), right = weight_of(b);
+    return (left < right) - (left > right);
+}
+
+/* The slope of a size class is a part of that of memory as the panel has it;
+ * that of a site is one of its own observer's, and so is its share. */
+static size_t take_classes(const struct view *view, struct climbed *parts)
+{
+    const struct panel *panel = view->panel;
+    struct climbed all[RANKED_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < panel->columns_count && count < RANKED_MAX; i++) {
+        const struct panel_column *column = &panel->columns[i];
+        if (column->metric->kind != METRIC_CLASS ||
+            !is_beside(column, view->memory)) {
+            continue;
+        }
+        struct line line = fit_rows(view, view->events, column->values);
+        if (line.slope < class_share_min * view->growth ||
+            line.certainty < class_certainty_min) {
+            continue;
+        }
+        struct climbed *row = &all[count++];
+        *row = (struct climbed){
+            .kind = CLIMBED_CLASS,
+            .column = column,
+            .alive = line.last_y / column->quantum,
+            .per_event = line.slope / column->quantum,
+            .per_hour = fit_rows(view, panel->t_s, column->values).slope *
+                        3600. / column->quantum,
+            .with_memory = fmin(line.slope / view->growth, 1.),
+            .each = column->quantum,
+            .bytes_per_event = line.slope,
+        };
+        (void)snprintf(row->name, sizeof row->name, "%s", column->name);
+    }
+    qsort(all, count, sizeof *all, by_weight);
+    count = count < CLIMBED_CLASSES_MAX ? count : CLIMBED_CLASSES_MAX;
+    memcpy(parts, all, count * sizeof *parts);
+    return count;
+}
+
+static size_t take_sites(const struct sites *sites, struct climbed *parts)
+{
+    for (size_t i = 0; i < sites->grown_count; i++) {
+        const struct site_growth *site = &sites->grown[i];
+        parts[i] = (struct climbed){
+            .kind = CLIMBED_SITE,
+            .site = site,
+            .alive = site->objects,
+            .per_event = site->objects_per_event,
+            .per_hour = NAN,
+            .with_memory = fmin(site->share, 1.),
+            .each =
+                site->objects > 0. ? site->bytes / site->objects : (double)NAN,
+            .bytes_per_event = site->bytes_per_event,
+        };
+        (void)snprintf(parts[i].name, sizeof parts[i].name, "%s",
+                       site->function);
+    }
+    return sites->grown_count;
+}
+
+static size_t take_parts(const struct view *view, const struct sites *sites,
+                         struct climbed *parts)
+{
+    if (!view->grows || !(view->growth > 0.)) {
+        return 0;
+    }
+    size_t count = take_sites(sites, parts);
+    count += take_classes(view, parts + count);
+    qsort(parts, count, sizeof *parts, by_weight);
+    return count;
+}
+
+/* Where the parts come in: behind the counts; but a part that is most of the
+ * growth stands before counts that go badly with it. */
+static size_t place_of_parts(const struct climbed *counts, size_t count,
+                             const struct climbed *parts, size_t parts_count)
+{
+    size_t place = 0;
+    if (parts_count == 0 || parts[0].with_memory < 1. - open_max) {
+        return count;
+    }
+    while (place < count &&
+           (!goes_badly(&counts[place]) || counts[place].column->has_climbed)) {
+        place++;
+    }
+    return place;
+}
+
+static double left_by_sites(const struct view *view, const struct sites *sites)
+{
+    double share = sites->others_share;
+    for (size_t i = 0; i < sites->grown_count; i++) {
+        share += sites->grown[i].share;
+    }
+    return sites->grown_count > 0 ? fmax(0., (1. - share) * view->growth)
+                                  : (double)NAN;
+}
+
+/* --- the whole -------------------------------------------------------------
+ */
 
 size_t climbed_rank(const struct panel *panel,
                     const struct panel_column *memory,
-                    struct climbed *ret_ranking)
+                    const struct sites *sites, struct climbed *ret_ranking)
 {
-    struct climbed *all = calloc(RANKED_MAX, sizeof *all);
-    size_t count = 0;
-    for (size_t i = 0;
-         all != NULL && i < panel->columns_count && count < RANKED_MAX; i++) {
-        const struct panel_column *column = &panel->columns[i];
-        if (column->metric->role == METRIC_GATE &&
-            column->slot_id == memory->slot_id &&
-            strcmp(column->role, memory->role) == 0 &&
-            measure(panel, memory, column, &all[count])) {
-            count++;
-        }
+    struct climbed parts[SITES_MAX + CLIMBED_CLASSES_MAX];
+    struct view view = make_view(panel, memory);
+    struct climbed *counts = calloc(RANKED_MAX, sizeof *counts);
+    if (counts == NULL) {
+        return 0;
     }
-    if (count > 1) {
-        qsort(all, count, sizeof *all, compare);
+    size_t count = take_counts(&view, counts);
+    double rest = explain(&view, counts, count);
+    size_t parts_count = take_parts(&view, sites, parts);
+    size_t place = place_of_parts(counts, count, parts, parts_count);
+    memcpy(ret_ranking, counts, place * sizeof *counts);
+    memcpy(ret_ranking + place, parts, parts_count * sizeof *parts);
+    memcpy(ret_ranking + place + parts_count, counts + place,
+           (count - place) * sizeof *counts);
+    count += parts_count;
+    free(counts);
+    rest = isnan(rest) && view.grows ? left_by_sites(&view, sites) : rest;
+    if (count > 0 && !isnan(rest)) {
+        ret_ranking[count++] = (struct climbed){
+            .kind = CLIMBED_REST,
+            .name = "the rest",
+            .alive = NAN,
+            .per_event = NAN,
+            .per_hour = NAN,
+            .with_memory = rest / view.growth,
+            .each = NAN,
+            .bytes_per_event = rest,
+        };
     }
-    count = count < CLIMBED_MAX ? count : CLIMBED_MAX;
-    for (size_t i = 0; i < count; i++) {
-        ret_ranking[i] = all[i];
-        write_sentence(panel, &ret_ranking[i]);
-    }
-    free(all);
+    climbed_say(panel, view.growth, sites, ret_ranking, count);
     return count;
 }

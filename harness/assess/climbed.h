@@ -1,44 +1,90 @@
-/* climbed.h - what climbed: which counts grow with the events, and how well
- * they account for the memory.
+/* climbed.h - what climbed: the attribution of a climb, one ranked list.
  *
- * Pure: a panel goes in, a ranking comes out. A count qualifies when a line
- * through its growth explains most of it and the growth is more than a few.
- * Ranked by how well it goes with the memory, if that climbs; of counts that go
- * with it equally well, what the judge called a CLIMB comes first, then that of
- * which there is more memory for one (of a connection and its three timers, the
- * connection), then pairs before gauges. Where memory does not climb, or its
- * growth is of too many parts to go with any of them, pairs come before that: a
- * gauge may be a cache that is filling, a pair that climbs is a leak by its
- * nature.
+ * Pure: a panel, and the call sites that grow (assess/sites.h), go in; a
+ * ranking comes out. Everything is regressed on the churn events.
+ *
+ * Counts (pairs and gauges of the tally) say what memory was taken for. One
+ * qualifies when a line through its growth explains most of it and the growth
+ * is more than a few. First comes the count that goes best with the memory; of
+ * those that go with it equally well, what the judge called a CLIMB comes
+ * first, then that of which there is more (of a connection and its three
+ * timers, the connection), then pairs before gauges: a gauge may be a cache
+ * that is filling, a pair that climbs is a leak by its nature. Where memory
+ * does not climb, or goes badly with every count, pairs come before that.
+ *
+ * What a count explains of memory's growth, in bytes an event, is the bytes
+ * for one of it (least squares of memory on it) times its growth an event.
+ * Several counts that each leave less open are fitted together (joint.h), so
+ * that none is given what another explains; of the others it is said beside which
+ * of these they explain nothing.
+ *
+ * Call sites and size classes say where memory was taken. They are parts of it:
+ * what one explains is its own growth an event. They come behind the counts,
+ * but for a count that goes badly with memory (and that the judge did not call
+ * a CLIMB) where one of them is most of the growth by itself.
+ *
+ * Last comes the rest: memory's growth an event, less what the fitted counts
+ * explain; where there are none, less what the listed call sites do.
  */
 #ifndef PLATEAU_CLIMBED_H
 #define PLATEAU_CLIMBED_H
 
 #include "assess/panel.h"
+#include "assess/sites.h"
 
 #include <stddef.h>
 
 enum {
-    CLIMBED_MAX = 8, /* in a ranking; what comes after is left out */
+    CLIMBED_COUNTS_MAX = 8, /* in a ranking; what comes after is left out */
+    CLIMBED_CLASSES_MAX = 4,
+    CLIMBED_MAX = CLIMBED_COUNTS_MAX + CLIMBED_CLASSES_MAX + SITES_MAX + 1,
     CLIMBED_SENTENCE_SIZE = 320,
 };
 
+enum climbed_kind {
+    CLIMBED_PAIR,
+    CLIMBED_GAUGE,
+    CLIMBED_SITE,
+    CLIMBED_CLASS,
+    CLIMBED_REST, /* of which only |bytes_per_event| is known */
+};
+
 struct climbed {
-    const struct panel_column *column;
-    double alive;       /* at the last row */
-    double per_event;   /* its growth; NaN where there are no events */
-    double per_hour;    /* likewise */
-    double fit;         /* 0 to 1: of its variance, along a line */
-    double with_memory; /* 0 to 1: of the memory's variance; NaN: no memory */
+    enum climbed_kind kind;
+    const struct panel_column *column; /* NULL: of a call site, the rest */
+    const struct site_growth *site;    /* of a call site */
+    char name[STORE_NAME_MAX]; /* of the count, the function, the class */
+    double alive;              /* at the last row: of it, objects, regions */
+    double per_event;          /* its growth; NaN where there are no events */
+    double per_hour;           /* likewise; NaN of a call site */
+    double with_memory; /* 0 to 1: of the memory's variance, or of a part its
+                         * share of the growth; NaN: memory does not grow */
     double each;        /* memory's unit for one of it; NaN likewise */
+    double bytes_per_event; /* what it explains; NaN: not known, or as
+                             * |in_step_with| */
+    const struct panel_column *in_step_with; /* a count above; NULL */
+    int open; /* of a count: how much of memory it leaves open, in steps */
     char sentence[CLIMBED_SENTENCE_SIZE];
 };
 
-/* Ranks the counts of the same observer (or of the same ones together) as
- * |memory|, whose growth is to be explained. Returns how many are in
- * |ret_ranking|, which has room for CLIMBED_MAX. */
+/* "pair", "gauge", "site", "class", "rest": as the store has it. */
+const char *climbed_kind_name(enum climbed_kind kind);
+
+/* Ranks what grows in the same observer (or of the same ones together) as
+ * |memory|, whose growth is to be explained. |sites| is lent as long as the
+ * ranking is used. Returns how many are in |ret_ranking|, which has room for
+ * CLIMBED_MAX; 0 also where nothing is found that grows. */
 size_t climbed_rank(const struct panel *panel,
                     const struct panel_column *memory,
-                    struct climbed *ret_ranking);
+                    const struct sites *sites, struct climbed *ret_ranking);
+
+/* The row from which on growth is looked at: before it is warm-up. */
+size_t climbed_first_row(const struct panel *panel);
+
+/* Writes the sentence of each (climbed_words.c). |growth| of memory, an event;
+ * NaN where there are none. */
+void climbed_say(const struct panel *panel, double growth,
+                 const struct sites *sites, struct climbed *ranking,
+                 size_t count);
 
 #endif

@@ -48,7 +48,8 @@ static bool is_part(const struct panel *panel,
 static bool is_judged(const struct panel *panel,
                       const struct panel_column *column)
 {
-    if (column->metric->role == METRIC_CONTEXT && !panel->are_troughs) {
+    if (column->metric->role == METRIC_PART ||
+        (column->metric->role == METRIC_CONTEXT && !panel->are_troughs)) {
         return false;
     }
     return column->metric->is_each || !is_part(panel, column);

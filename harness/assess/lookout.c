@@ -115,7 +115,7 @@ int lookout_look(struct lookout *lookout, struct store *store, size_t ebbs,
     if (result != 0) {
         return result;
     }
-    result = panel_read(store, &facts, &panel);
+    result = panel_read(store, &facts, PANEL_JUDGED, &panel);
     if (result == 0) {
         result = panel_put_together(&panel);
         if (result == 0) {

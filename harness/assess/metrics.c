@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char tally_room[] = "tally/";
+static const char class_room[] = "heap/class/";
 static const char spawned_end[] = ".spawned";
 static const char finished_end[] = ".finished";
 
@@ -58,6 +59,7 @@ const struct metric metrics[] = {
      .role = METRIC_GATE,
      .climb_ratio = .25,
      .ebb_per_event = .002},
+    {.kind = METRIC_CLASS, .role = METRIC_PART},
 };
 const size_t metrics_count = sizeof metrics / sizeof metrics[0];
 
@@ -86,6 +88,8 @@ static bool is_of_kind(const struct metric *metric, const char *series,
         return starts_with(series, tally_room) && is_held &&
                !ends_with(series, spawned_end) &&
                !ends_with(series, finished_end);
+    case METRIC_CLASS:
+        return starts_with(series, class_room);
     }
     return false;
 }
@@ -103,9 +107,14 @@ const struct metric *metric_find(const char *series, const char *unit)
 void metric_name(const struct metric *metric, const char *series, char *text,
                  size_t size)
 {
+    static const char *const rooms[] = {
+        [METRIC_FIGURE] = "",
+        [METRIC_PAIR] = tally_room,
+        [METRIC_GAUGE] = tally_room,
+        [METRIC_CLASS] = class_room,
+    };
     size_t length = strlen(series);
-    size_t skipped =
-        metric->kind != METRIC_FIGURE ? strlen(tally_room) : (size_t)0;
+    size_t skipped = strlen(rooms[metric->kind]);
     if (metric->kind == METRIC_PAIR) {
         length -= strlen(spawned_end);
     }
@@ -116,10 +125,9 @@ void metric_name(const struct metric *metric, const char *series, char *text,
 const char *metric_role_name(enum metric_role role)
 {
     static const char *const names[] = {
-        [METRIC_PRIMARY] = "primary",
-        [METRIC_GATE] = "gate",
-        [METRIC_WITNESS] = "witness",
-        [METRIC_CONTEXT] = "context",
+        [METRIC_PRIMARY] = "primary", [METRIC_GATE] = "gate",
+        [METRIC_WITNESS] = "witness", [METRIC_CONTEXT] = "context",
+        [METRIC_PART] = "part",
     };
     return names[role];
 }

@@ -18,6 +18,8 @@ enum metric_role {
     METRIC_GATE,    /* what was created and never destroyed */
     METRIC_WITNESS, /* a source that has to agree, or the report says why not */
     METRIC_CONTEXT, /* tells one kind of growth from another; convicts nobody */
+    METRIC_PART,    /* a part of the heap: not judged, but growth is laid at its
+                     * door */
 };
 
 /* How the values come about. */
@@ -25,6 +27,8 @@ enum metric_kind {
     METRIC_FIGURE, /* a series of its own */
     METRIC_PAIR,   /* spawned - finished */
     METRIC_GAUGE,  /* any other gauge of the tally, of a unit that is held */
+    METRIC_CLASS,  /* what one size class of the allocator holds, bytes; its
+                    * quantum is the size */
 };
 
 struct metric {
@@ -50,7 +54,7 @@ const struct metric *metric_find(const char *series, const char *unit);
 void metric_name(const struct metric *metric, const char *series, char *text,
                  size_t size);
 
-/* "primary", "gate", "witness", "context". */
+/* "primary", "gate", "witness", "context", "part". */
 const char *metric_role_name(enum metric_role role);
 
 /* The judge's rule for it. |are_troughs|: readings of ebbs. */

@@ -205,12 +205,23 @@ static bool is_wanted(const struct store_slot *slot,
            (is_ourselves && strcmp(series->metric, "private") == 0);
 }
 
+/* Whether there is room for it, and it was asked for. */
+static bool is_taken(const struct panel *panel, const struct metric *metric,
+                     enum panel_extent extent, size_t *parts)
+{
+    if (metric->role == METRIC_PART &&
+        (extent != PANEL_WITH_PARTS || (*parts)++ >= PANEL_PARTS_MAX)) {
+        return false;
+    }
+    return panel->columns_count < PANEL_COLUMNS_MAX;
+}
+
 static int read_columns(struct store *store, const struct run_facts *facts,
-                        struct panel *panel)
+                        enum panel_extent extent, struct panel *panel)
 {
     struct store_slot *slots = NULL;
     struct store_series *series = NULL;
-    size_t slots_count = 0, series_count = 0;
+    size_t slots_count = 0, series_count = 0, parts = 0;
     int result = store_slots(store, &slots, &slots_count);
     if (result == 0) {
         result = store_all_series(store, &series, &series_count);
@@ -220,7 +231,7 @@ static int read_columns(struct store *store, const struct run_facts *facts,
             const struct metric *metric =
                 metric_find(series[j].metric, series[j].unit);
             if (is_wanted(&slots[i], &series[j], metric) &&
-                panel->columns_count < PANEL_COLUMNS_MAX) {
+                is_taken(panel, metric, extent, &parts)) {
                 result = add_column(store, facts, &slots[i], &series[j], metric,
                                     panel);
             }
@@ -232,7 +243,7 @@ static int read_columns(struct store *store, const struct run_facts *facts,
 }
 
 int panel_read(struct store *store, const struct run_facts *facts,
-               struct panel *ret_panel)
+               enum panel_extent extent, struct panel *ret_panel)
 {
     struct panel panel = {
         .are_troughs = scenario_has_ebbs(facts->scenario),
@@ -248,7 +259,7 @@ int panel_read(struct store *store, const struct run_facts *facts,
                                    : read_ticks(store, facts, &panel);
     }
     if (result == 0) {
-        result = read_columns(store, facts, &panel);
+        result = read_columns(store, facts, extent, &panel);
     }
     if (result != 0) {
         panel_deinit(&panel);

@@ -20,12 +20,17 @@
 
 enum {
     PANEL_ROWS_MAX = 65536,
-    PANEL_COLUMNS_MAX = 4096, /* what comes after is left out */
+    PANEL_COLUMNS_MAX = 8192, /* what comes after is left out */
+    PANEL_PARTS_MAX = 4096,   /* of these, parts of a heap */
 };
+
+/* What is read: all that is judged; or the parts of heaps as well. */
+enum panel_extent { PANEL_JUDGED, PANEL_WITH_PARTS };
 
 struct panel_column {
     const struct metric *metric;
-    char name[STORE_NAME_MAX]; /* "connection_loops", "heap/allocated" */
+    char name[STORE_NAME_MAX]; /* "connection_loops", "heap/allocated"; of a
+                                * size class "4096" */
     char unit[16];
     char role[STORE_NAME_MAX]; /* of the slot */
     int64_t slot_id;           /* -1: several observers together */
@@ -53,7 +58,7 @@ struct panel {
 /* Reads every figure of every observer that has a metric, and our own private
  * memory. 0 or -errno; panel_deinit() after 0 only. */
 int panel_read(struct store *store, const struct run_facts *facts,
-               struct panel *ret_panel);
+               enum panel_extent extent, struct panel *ret_panel);
 void panel_deinit(struct panel *panel);
 
 /* Adds, for each figure that two or more observers of one role have, a column

@@ -50,16 +50,21 @@ static int double_room(void **items, size_t size, size_t needed, size_t *room)
     return 0;
 }
 
+bool compare_is_allocator(const char *function)
+{
+    for (size_t i = 0; i < sizeof allocators / sizeof allocators[0]; i++) {
+        if (fnmatch(allocators[i], function, 0) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_allocator(struct matcher *matcher, uint32_t word)
 {
     if (matcher->is_allocator[word] == 0) {
         const char *name = words_text(matcher->compare->words, word);
-        matcher->is_allocator[word] = 1;
-        for (size_t i = 0; i < sizeof allocators / sizeof allocators[0]; i++) {
-            if (fnmatch(allocators[i], name, 0) == 0) {
-                matcher->is_allocator[word] = 2;
-            }
-        }
+        matcher->is_allocator[word] = compare_is_allocator(name) ? 2 : 1;
     }
     return matcher->is_allocator[word] == 2;
 }

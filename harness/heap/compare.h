@@ -73,6 +73,10 @@ static inline double compare_change(const struct compare_amount amounts[2])
     return amounts[1].bytes - amounts[0].bytes;
 }
 
+/* Whether a function of that name is an allocator's: malloc(), operator new ...
+ */
+bool compare_is_allocator(const char *function);
+
 /* "(matches no rule)" */
 extern const char compare_unmatched[];
 

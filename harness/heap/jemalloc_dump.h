@@ -21,7 +21,8 @@
 /* Whether |text| begins like one. */
 bool jemalloc_dump_is(const char *text, size_t size);
 
-/* Fills |profile|, which is empty, from a text of |size| bytes, followed by a
+/* Fills |profile|, which is empty (or holds earlier dumps of the same process,
+ * to which it adds), from a text of |size| bytes, followed by a
  * NUL that does not count. 0; or -errno and |err| with the line: -EINVAL when
  * it is not such a dump or is damaged, -E2BIG at profile.h's bounds, -ENOMEM.
  * Then |profile| is to be thrown away. */

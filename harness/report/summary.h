@@ -50,13 +50,17 @@ struct summary_pair {
     double peers; /* active_peers then; NaN: not counted */
 };
 
-/* A count that grew with the events, for a run that climbs; best first. */
+/* What grew with the events, for a run that climbs; best explanation first.
+ * See assess/climbed.h, whose kinds and figures these are. */
 struct summary_climbed {
     char observer[SUMMARY_NAME_SIZE];
+    char kind[16];                /* "pair", "gauge", "site", "class", "rest" */
     char name[SUMMARY_NAME_SIZE]; /* "connection_loops" */
     double alive, per_event, per_hour;
-    double with_memory; /* 0 to 1: how far its growth is that of memory */
-    double each;        /* bytes of memory for one of it */
+    double with_memory;     /* 0 to 1: how far its growth is that of memory */
+    double each;            /* bytes of memory for one of it */
+    double bytes_per_event; /* of memory, that it explains */
+    char in_step_with[SUMMARY_NAME_SIZE]; /* a row above; "" */
     char sentence[SUMMARY_SENTENCE_SIZE];
 };
 

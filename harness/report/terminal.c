@@ -178,6 +178,36 @@ static void print_detail(const struct printer *printer, const char *text)
 
 /* --- parts ---------------------------------------------------------------- */
 
+/* The first lines of the attribution: what climbed; what explains a part of
+ * its own; the first call site; what is left, if that is worth a line. */
+static void print_first_climbed(const struct printer *printer,
+                                const struct summary *summary)
+{
+    enum { ALSO_MAX = 2 };
+    static const double rest_min = 0.05;
+    size_t also = 0;
+    bool has_site = false;
+    for (size_t i = 0; i < summary->climbed_count; i++) {
+        const struct summary_climbed *row = &summary->climbed[i];
+        bool is_site = strcmp(row->kind, "site") == 0;
+        bool is_class = strcmp(row->kind, "class") == 0;
+        bool is_rest = strcmp(row->kind, "rest") == 0;
+        bool is_shown = i == 0 || (is_site && !has_site) ||
+                        (is_rest && row->with_memory >= rest_min) ||
+                        (!is_site && !is_class && !is_rest &&
+                         !isnan(row->bytes_per_event) && also++ < ALSO_MAX);
+        if (is_shown) {
+            (void)fputs(i == 0    ? "  climbed: "
+                        : is_site ? "  where:   "
+                        : is_rest ? "  besides: "
+                                  : "  also:    ",
+                        printer->stream);
+            print_wrapped(printer, row->sentence, 11, 11);
+        }
+        has_site = has_site || is_site;
+    }
+}
+
 static void print_verdict(const struct printer *printer,
                           const struct summary *summary)
 {
@@ -193,8 +223,7 @@ static void print_verdict(const struct printer *printer,
         print_wrapped(printer, summary->sources, 2, 2);
     }
     if (summary->outcome == JUDGE_CLIMB && summary->climbed_count > 0) {
-        (void)fputs("  climbed: ", printer->stream);
-        print_wrapped(printer, summary->climbed[0].sentence, 11, 11);
+        print_first_climbed(printer, summary);
     } else if (summary->outcome == JUDGE_CLIMB && summary->pairs_count > 0) {
         (void)fputs("  climbed: ", printer->stream);
         print_wrapped(printer,
@@ -418,35 +447,48 @@ static void print_series(const struct printer *printer,
                  "counts that this run cannot tell");
 }
 
-/* What climbed, and in the last column how much of memory's growth goes with
- * it. */
+/* "63.7 KiB/event", or as which row above. */
+static const char *explained_text(const struct summary_climbed *row,
+                                  char text[AMOUNT_SIZE])
+{
+    if (row->in_step_with[0] != '\0') {
+        (void)snprintf(text, AMOUNT_SIZE, "as %.16s", row->in_step_with);
+        return text;
+    }
+    return slope_text(row->bytes_per_event, "B", "/event", text);
+}
+
+/* What climbed, how much of memory's growth an event it explains, and how well
+ * memory goes with it (of a part of memory: what part of the growth it is). */
 static void print_climbed(const struct printer *printer,
                           const struct summary *summary)
 {
+    enum { NAME_WIDTH_MAX = 24 };
     int name_width = (int)strlen("what");
     for (size_t i = 0; i < summary->climbed_count; i++) {
         int name = (int)strlen(summary->climbed[i].name);
         name_width = name > name_width ? name : name_width;
     }
+    name_width = name_width < NAME_WIDTH_MAX ? name_width : NAME_WIDTH_MAX;
     print_heading(printer, "What climbed (best explanation first)");
-    (void)fprintf(printer->stream, "  %-*s  %10s  %16s  %12s  %12s\n",
-                  name_width, "what", "alive", "an event", "memory each",
-                  "goes with it");
+    (void)fprintf(printer->stream, "  %-*s  %-5s  %9s  %12s  %11s  %19s  %6s\n",
+                  name_width, "what", "kind", "alive", "an event",
+                  "memory each", "explains", "memory");
     for (size_t i = 0; i < summary->climbed_count; i++) {
         const struct summary_climbed *row = &summary->climbed[i];
-        char text[3][AMOUNT_SIZE];
+        char text[4][AMOUNT_SIZE];
         char share[AMOUNT_SIZE] = "-";
         if (!isnan(row->with_memory)) {
             (void)snprintf(share, sizeof share, "%.0f %%",
                            100. * row->with_memory);
         }
         (void)fprintf(
-            printer->stream, "  %-*s  %10s  %16s  %12s  %12s\n", name_width,
-            row->name,
+            printer->stream, "  %-*.*s  %-5s  %9s  %12s  %11s  %19s  %6s\n",
+            name_width, name_width, row->name, row->kind,
             terminal_amount(row->alive, "", false, text[0], AMOUNT_SIZE),
             slope_text(row->per_event, "", "/event", text[1]),
             terminal_amount(row->each, "B", false, text[2], AMOUNT_SIZE),
-            share);
+            explained_text(row, text[3]), share);
     }
 }
 

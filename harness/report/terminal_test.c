@@ -82,15 +82,44 @@ static void fill(struct summary *summary)
                      0);
     const struct summary_climbed climbed = {
         .observer = "observer-0",
+        .kind = "pair",
         .name = "connection_loops",
         .alive = 866,
         .per_event = 0.3,
         .with_memory = 0.998,
         .each = 18432,
+        .bytes_per_event = 5529.6,
         .sentence = "connection_loops: 866 alive and climbing, 0.3 an event; "
                     "active_peers 5 and level: they outlive what they serve",
     };
     assert_int_equal(summary_add_climbed(summary, &climbed), 0);
+    struct summary_climbed other = climbed;
+    strcpy(other.name, "send_loops");
+    strcpy(other.in_step_with, "connection_loops");
+    other.bytes_per_event = NAN;
+    assert_int_equal(summary_add_climbed(summary, &other), 0);
+    const struct summary_climbed site = {
+        .kind = "site",
+        .name = "a_function_of_a_name_that_is_too_long",
+        .alive = 433,
+        .per_event = 0.3,
+        .with_memory = 0.28,
+        .each = 5120,
+        .bytes_per_event = 1536,
+        .sentence = "a_function (there.c:7): 1.5 KiB an event",
+    };
+    assert_int_equal(summary_add_climbed(summary, &site), 0);
+    const struct summary_climbed rest = {
+        .kind = "rest",
+        .name = "the rest",
+        .alive = NAN,
+        .per_event = NAN,
+        .with_memory = 0.06,
+        .each = NAN,
+        .bytes_per_event = 300,
+        .sentence = "unexplained: 300 B an event",
+    };
+    assert_int_equal(summary_add_climbed(summary, &rest), 0);
 }
 
 static const char golden[] =
@@ -102,6 +131,8 @@ static const char golden[] =
     "  climbed: connection_loops: 866 alive and climbing, 0.3 an event; "
     "active_peers 5 and level: they\n"
     "           outlive what they serve\n"
+    "  where:   a_function (there.c:7): 1.5 KiB an event\n"
+    "  besides: unexplained: 300 B an event\n"
     "  after 14.2 s: two looks found it\n"
     "\n"
     "The run\n"
@@ -135,10 +166,16 @@ static const char golden[] =
     "  counts that are level: dials\n"
     "\n"
     "What climbed (best explanation first)\n"
-    "  what                   alive          an event   memory each  goes with "
-    "it\n"
-    "  connection_loops         866       +0.30/event        18 KiB         "
-    "100 %\n"
+    "  what                      kind       alive      an event  memory each  "
+    "           explains  memory\n"
+    "  connection_loops          pair         866   +0.30/event       18 KiB  "
+    "    +5.40 KiB/event   100 %\n"
+    "  send_loops                pair         866   +0.30/event       18 KiB  "
+    "as connection_loops   100 %\n"
+    "  a_function_of_a_name_tha  site         433   +0.30/event        5 KiB  "
+    "    +1.50 KiB/event    28 %\n"
+    "  the rest                  rest           -             -            -  "
+    "       +300 B/event     6 %\n"
     "\n"
     "Spawned and finished (at the end of the run)\n"
     "  observer    what                 spawned    finished     alive  "

@@ -1,0 +1,221 @@
+#include "assess/sites.h"
+
+#include "assess/line.h"
+#include "heap/dumps.h"
+#include "heap/site_history.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_SIZE = 4600 };
+
+static const char allocated[] = "heap/allocated";
+static const double certainty_min = 4.; /* of a slope, in standard errors */
+static const double share_min = 0.01;   /* what explains less is no news */
+
+/* The profiles that are looked at. */
+struct choice {
+    const struct panel *panel;
+    const struct panel_column *column; /* allocated heap of the observer */
+    size_t rows[SITE_HISTORY_DUMPS_MAX];
+    uint32_t ebbs[SITE_HISTORY_DUMPS_MAX];
+    size_t count;
+};
+
+/* The row of that ebb; the number of rows when it is none: not settled. */
+static size_t row_of(const struct panel *panel, uint32_t ebb)
+{
+    size_t row = 0;
+    while (row < panel->rows && panel->keys[row] != (int64_t)ebb) {
+        row++;
+    }
+    return row;
+}
+
+/* Of more profiles than there is room for, some, evenly from first to last. */
+static void choose_ebbs(const struct panel *panel, const uint32_t *ebbs,
+                        size_t count, struct choice *choice)
+{
+    size_t settled = 0, seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        settled += row_of(panel, ebbs[i]) < panel->rows;
+    }
+    size_t kept =
+        settled < SITE_HISTORY_DUMPS_MAX ? settled : SITE_HISTORY_DUMPS_MAX;
+    for (size_t i = 0; i < count && choice->count < kept; i++) {
+        size_t row = row_of(panel, ebbs[i]);
+        if (row == panel->rows) {
+            continue;
+        }
+        /* The k-th of |kept| is the one at this place. */
+        if (seen * (kept > 1 ? kept - 1 : 1) >=
+            choice->count * (settled > 1 ? settled - 1 : 1)) {
+            choice->rows[choice->count] = row;
+            choice->ebbs[choice->count++] = ebbs[i];
+        }
+        seen++;
+    }
+}
+
+static void name_observer(const struct panel_column *column, char *name,
+                          size_t size)
+{
+    (void)snprintf(name, size, "%s-%d", column->role, (int)column->ordinal);
+}
+
+/* Takes |column|'s observer if it has enough profiles and holds more than the
+ * one before. */
+static void consider(const char *folder, const struct panel *panel,
+                     const struct panel_column *column, double *most,
+                     struct choice *choice)
+{
+    char observer[STORE_NAME_MAX + 16];
+    uint32_t *ebbs = NULL;
+    size_t count = 0;
+    name_observer(column, observer, sizeof observer);
+    struct choice found = {.panel = panel, .column = column};
+    if (dumps_list(folder, observer, &ebbs, &count) != 0) {
+        return;
+    }
+    choose_ebbs(panel, ebbs, count, &found);
+    free(ebbs);
+    if (found.count >= SITES_DUMPS_MIN &&
+        column->values[found.rows[found.count - 1]] > *most) {
+        *most = column->values[found.rows[found.count - 1]];
+        *choice = found;
+    }
+}
+
+static void choose(const char *folder, const struct panel *panel,
+                   const struct panel_column *memory, struct choice *choice)
+{
+    double most = 0.;
+    for (size_t i = 0; i < panel->columns_count; i++) {
+        const struct panel_column *column = &panel->columns[i];
+        if (column->slot_id >= 0 && strcmp(column->name, allocated) == 0 &&
+            strcmp(column->role, memory->role) == 0 &&
+            (memory->slot_id < 0 || memory->slot_id == column->slot_id)) {
+            consider(folder, panel, column, &most, choice);
+        }
+    }
+}
+
+static int load(const char *folder, const struct choice *choice,
+                struct site_history *history)
+{
+    char observer[STORE_NAME_MAX + 16];
+    char paths[SITE_HISTORY_DUMPS_MAX][PATH_SIZE];
+    const char *list[SITE_HISTORY_DUMPS_MAX];
+    struct err err = {0};
+    name_observer(choice->column, observer, sizeof observer);
+    for (size_t i = 0; i < choice->count; i++) {
+        list[i] = dumps_path(folder, observer, choice->ebbs[i], paths[i],
+                             sizeof paths[i]);
+    }
+    return site_history_load(list, choice->count, history, &err);
+}
+
+/* A row of the history that grows. */
+struct growth {
+    size_t row;
+    double slope;
+};
+
+static int by_slope(const void *a, const void *b)
+{
+    const struct growth *left = a, *right = b;
+    return left->slope != right->slope
+               ? (left->slope < right->slope) - (left->slope > right->slope)
+               : (left->row > right->row) - (left->row < right->row);
+}
+
+static void tell_site(const struct site_history *history, size_t row,
+                      const double *events, double slope, double whole,
+                      struct site_growth *site)
+{
+    const struct site_history_row *held = &history->rows[row];
+    struct line objects = line_fit(events, held->objects, history->dumps_count);
+    *site = (struct site_growth){
+        .bytes = line_fit(events, held->bytes, history->dumps_count).last_y,
+        .objects = objects.last_y,
+        .bytes_per_event = slope,
+        .objects_per_event = objects.slope,
+        .share = slope / whole,
+    };
+    (void)site_history_function(history, row, site->function,
+                                sizeof site->function);
+    (void)site_history_text(history, row, site->text, sizeof site->text);
+}
+
+static int measure(const struct choice *choice, struct site_history *history,
+                   struct sites *sites)
+{
+    double events[SITE_HISTORY_DUMPS_MAX], held[SITE_HISTORY_DUMPS_MAX];
+    size_t numbers[SITES_MAX];
+    size_t count = 0;
+    struct growth *grown = calloc(history->rows_count + 1, sizeof *grown);
+    if (grown == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < choice->count; i++) {
+        events[i] = choice->panel->events[choice->rows[i]];
+        held[i] = choice->column->values[choice->rows[i]];
+    }
+    double whole = line_fit(events, held, choice->count).slope;
+    for (size_t i = 0; whole > 0. && i < history->rows_count; i++) {
+        struct line line =
+            line_fit(events, history->rows[i].bytes, choice->count);
+        if (line.slope >= share_min * whole &&
+            line.certainty >= certainty_min) {
+            grown[count++] = (struct growth){i, line.slope};
+        }
+    }
+    qsort(grown, count, sizeof *grown, by_slope);
+    sites->grown_count = count < SITES_MAX ? count : SITES_MAX;
+    for (size_t i = 0; i < sites->grown_count; i++) {
+        numbers[i] = grown[i].row;
+    }
+    int r = site_history_name(history, numbers, sites->grown_count);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        if (i < SITES_MAX) {
+            tell_site(history, grown[i].row, events, grown[i].slope, whole,
+                      &sites->grown[i]);
+        } else {
+            sites->others_count++;
+            sites->others_share += grown[i].slope / whole;
+        }
+    }
+    free(grown);
+    return r;
+}
+
+int sites_find(const char *folder, const struct panel *panel,
+               const struct panel_column *memory, struct sites *ret_sites)
+{
+    struct choice choice = {0};
+    struct site_history history;
+    struct sites sites = {0};
+    *ret_sites = sites;
+    if (folder == NULL || !panel->are_troughs) {
+        return 0;
+    }
+    choose(folder, panel, memory, &choice);
+    if (choice.count == 0) {
+        return 0;
+    }
+    int r = load(folder, &choice, &history);
+    if (r != 0) {
+        return r == -ENOMEM ? r : 0;
+    }
+    name_observer(choice.column, sites.observer, sizeof sites.observer);
+    sites.dumps_count = choice.count;
+    r = measure(&choice, &history, &sites);
+    site_history_deinit(&history);
+    if (r == 0) {
+        *ret_sites = sites;
+    }
+    return r == -ENOMEM ? r : 0;
+}
