@@ -15,8 +15,8 @@
  * What a count explains of memory's growth, in bytes an event, is the bytes
  * for one of it (least squares of memory on it) times its growth an event.
  * Several counts that each leave less open are fitted together (joint.h), so
- * that none is given what another explains; of the others it is said beside which
- * of these they explain nothing.
+ * that none is given what another explains; of the others it is said beside
+ * which of these they explain nothing.
  *
  * Call sites and size classes say where memory was taken. They are parts of it:
  * what one explains is its own growth an event. They come behind the counts,
