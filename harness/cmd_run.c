@@ -1,6 +1,8 @@
 #include "command.h"
 
 #include "exit_code.h"
+#include "guardian.h"
+#include "report/plot.h"
 #include "run.h"
 #include "scenario/scenario.h"
 
@@ -171,6 +173,15 @@ int cmd_run(int argc, char **argv)
     if (result != 0) {
         command_complain(&err);
         return result == -ENOMEM ? EXIT_SOFTWARE : EXIT_USAGE;
+    }
+    const struct guardian_config guardian = {
+        .who = "plateau run", .exit_code = EXIT_SOFTWARE, .tidy = plot_tidy};
+    result = guardian_begin(&guardian);
+    if (result != 0) {
+        (void)fprintf(stderr,
+                      "plateau run: goes on without its guardian: %s; what the "
+                      "targets start may outlive a kill -9 of it\n",
+                      strerror(-result));
     }
     code = run_scenario(&arguments, scenario);
     scenario_free(scenario);

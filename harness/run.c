@@ -8,6 +8,7 @@
 
 #include "assess/lookout.h"
 #include "churn/supervisor.h"
+#include "guardian.h"
 #include "heap/dumps.h"
 #include "host.h"
 #include "plateau_version.h"
@@ -481,6 +482,7 @@ int run_execute(const struct run_options *options,
         goto out;
     }
     (void)snprintf(ret_folder, HOST_PATH_MAX, "%s", run->folder);
+    guardian_tell_folder(run->folder);
     (void)snprintf(run->store_path, sizeof run->store_path, "%s/run.db",
                    run->folder);
     result = keep_scenario(run, err);

@@ -9,9 +9,11 @@
  */
 #include "report/plot.h"
 
+#include "host.h"
 #include "report/gnuplot.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -385,6 +387,26 @@ static void remove_folder(const struct drawing *drawing)
     (void)rmdir(drawing->folder);
 }
 
+void plot_tidy(const char *run_dir)
+{
+    static const char prefix[] = "plot-";
+    const struct drawing drawing = {.run_dir = run_dir};
+    char path[PATH_SIZE + 300];
+    const struct dirent *entry;
+    DIR *dir = opendir(run_dir);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) == 0 &&
+            strlen(entry->d_name) == sizeof prefix - 1 + 6) {
+            (void)snprintf(path, sizeof path, "%s/%s", run_dir, entry->d_name);
+            remove_pictures(&drawing);
+            host_remove_folder(path);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+}
+
 int plot_troughs(const struct summary *summary,
                  const struct plot_series *series, size_t count,
                  const char *reports_dir, const char *run_dir, struct err *err)
@@ -411,6 +433,7 @@ int plot_troughs(const struct summary *summary,
         err_set(err, script, 0, 0, "cannot be read: %s", strerror(-r));
         return r;
     }
+    plot_tidy(run_dir);
     if (mkdtemp(drawing.folder) == NULL) {
         return blame_write(&drawing, errno);
     }

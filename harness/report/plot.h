@@ -43,6 +43,11 @@ int plot_troughs(const struct summary *summary,
                  const struct plot_series *series, size_t count,
                  const char *reports_dir, const char *run_dir, struct err *err);
 
+/* Removes from |run_dir| what a drawing left there that was killed: its data,
+ * and pictures that may be half of one. Without such data it removes nothing.
+ */
+void plot_tidy(const char *run_dir);
+
 /* Thins |points| to at most |limit| (an even number, 4 or more), keeping the
  * least and the greatest value of every stretch, in the order of time, and so
  * every peak and trough. Writes them to |ret_points|, which has room for

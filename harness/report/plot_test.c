@@ -223,6 +223,31 @@ static void a_missing_script_or_series_is_named(void **state)
     summary_deinit(&summary);
 }
 
+static void what_a_killed_drawing_left_is_removed(void **state)
+{
+    (void)state;
+    char path[sizeof folder + 64];
+    (void)snprintf(path, sizeof path, "%s/plot-a1B2c3", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/plot-a1B2c3/samples-1-1.dat", folder);
+    FILE *data = fopen(path, "w");
+    assert_non_null(data);
+    (void)fclose(data);
+    (void)snprintf(path, sizeof path, "%s/troughs.svg", folder);
+    FILE *half = fopen(path, "w");
+    assert_non_null(half);
+    (void)fclose(half);
+    plot_tidy(folder);
+    assert_int_equal(count_entries(), 0);
+    /* A picture without such data is whole. */
+    half = fopen(path, "w");
+    assert_non_null(half);
+    (void)fclose(half);
+    plot_tidy(folder);
+    assert_int_equal(count_entries(), 1);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_script_that_fails_leaves_nothing_behind),
         cmocka_unit_test(a_script_that_draws_nothing_is_noticed),
         cmocka_unit_test(a_missing_script_or_series_is_named),
+        cmocka_unit_test(what_a_killed_drawing_left_is_removed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
