@@ -1,5 +1,7 @@
 #include "premises.h"
 
+#include "churn/kinds.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -45,27 +47,53 @@ static int check_end(const struct run_facts *facts, struct summary *summary)
         run_facts_churn_s(facts), facts->asked_duration_s, facts->sentence);
 }
 
+/* What of the events was not all that it is called; "" where all was. */
+static char *describe_doubts(const struct run_facts *facts, char *text,
+                             size_t size)
+{
+    text[0] = '\0';
+    if (facts->forced > 0) {
+        (void)snprintf(text, size,
+                       "; %" PRId64 " of the stops only by SIGKILL, after the "
+                       "role's grace",
+                       facts->forced);
+    }
+    if (facts->abandoned_ready > 0) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, size - used,
+                       "; %" PRId64 " of the abandoned starts were ready "
+                       "already (churn.kinds.starting_max_s)",
+                       facts->abandoned_ready);
+    }
+    return text;
+}
+
+/* Against what the schedule drew, not the rate: in a short run, Poisson gaps
+ * alone make a tenth. */
 static int check_churn(const struct run_facts *facts, struct summary *summary)
 {
-    double asked = facts->scenario->rate_per_s;
+    char kinds[KINDS_TEXT_SIZE];
+    char asked[48] = "from a recorded list";
+    char doubts[192];
+    double rate = facts->scenario->rate_per_s;
     double achieved =
         facts->waves_s > 0. ? (double)facts->events / facts->waves_s : 0.;
-    if (asked == 0.) {
+    if (rate == 0. && !facts->is_replay) {
         return 0;
     }
-    /* Against what the schedule drew, not the rate: in a short run, Poisson
-     * gaps alone make a tenth. */
+    if (!facts->is_replay) {
+        (void)snprintf(asked, sizeof asked, "%.4g asked for", rate);
+    }
     bool is_held = (double)facts->events >= churn_share_min * facts->due &&
                    facts->events > 0;
     return summary_add_premise(
         summary, "the churn", is_held,
-        "%" PRId64
-        " kills and respawns of the %.0f that fell due, %.1f/s (%.4g "
-        "asked for)%s",
-        facts->events, facts->due, achieved, asked,
+        "%s of the %.0f events that fell due, %.1f/s (%s)%s%s",
+        kinds_describe(facts->by_kind, kinds), facts->due, achieved, asked,
         is_held ? ""
                 : "; ask for a lower rate, or give the targets more time or "
-                  "more processors");
+                  "more processors",
+        describe_doubts(facts, doubts, sizeof doubts));
 }
 
 /* What the ticks of the grid say, while churn went on. */

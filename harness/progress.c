@@ -1,5 +1,7 @@
 #include "progress.h"
 
+#include "churn/kinds.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -30,8 +32,10 @@ static void print_line(const struct progress *progress,
     if (phase == SUPERVISOR_CHURNING && progress->churn_begin_ns >= 0) {
         double churn_s = (double)(now_ns - progress->churn_begin_ns) / 1e9;
         double waves_s = (double)counts.churned_ns / 1e9;
-        (void)fprintf(stderr, " %3.0f/%.0f s  %lld kills and respawns (%.1f/s)",
-                      churn_s, progress->duration_s, (long long)counts.events,
+        char kinds[KINDS_TEXT_SIZE];
+        (void)fprintf(stderr, " %3.0f/%.0f s  %s (%.1f/s)", churn_s,
+                      progress->duration_s,
+                      kinds_describe(counts.by_kind, kinds),
                       waves_s > 0. ? (double)counts.events / waves_s : 0.);
         if (counts.ebbs > 0) {
             (void)fprintf(stderr, "  %lld ebbs", (long long)counts.ebbs);

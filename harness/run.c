@@ -157,6 +157,8 @@ static void note_end(struct run *run)
     note(run, "churn.end_ns", "%" PRId64, run->churn_end_ns);
     note(run, "churn.events", "%" PRId64, counts.events);
     note(run, "churn.respawns", "%" PRId64, counts.respawns);
+    note(run, "churn.forced", "%" PRId64, counts.forced);
+    note(run, "churn.abandoned_ready", "%" PRId64, counts.abandoned_ready);
     note(run, "churn.crashes", "%" PRId64, counts.crashes);
     note(run, "churn.late", "%" PRId64, counts.late);
     note(run, "churn.due", "%" PRId64,

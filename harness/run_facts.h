@@ -32,12 +32,15 @@ struct run_facts {
     int64_t churn_end_ns;   /* not before |churn_begin_ns| */
     int64_t events, respawns;
     int64_t by_kind[CHURN_KINDS]; /* of the events */
+    int64_t forced;               /* of the stops: only by SIGKILL */
+    int64_t abandoned_ready;      /* of the abandoned starts: ready already */
     double waves_s;               /* of churn, ebbs left out */
     int64_t ebbs, unsettled;
     int64_t slept_ns;     /* of the machine, while churn went on */
     int64_t wall_jump_ns; /* by so much the wall clock was set meanwhile */
     char early[512];      /* why it ended before its time; "": it did not */
-    double due; /* kills that the schedule asked for while churn went on */
+    bool is_replay;       /* of a recorded list, in place of a schedule */
+    double due; /* events that the schedule asked for while churn went on */
     double own_cpu_share; /* of one core while churn went on; NaN: not known */
 };
 

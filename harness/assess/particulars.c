@@ -1,5 +1,7 @@
 #include "assess/particulars.h"
 
+#include "churn/kinds.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -119,13 +121,15 @@ int particulars_fill(struct store *store, const struct run_facts *facts,
     summary->has_seed = true;
     summary->seed = facts->seed;
     summary->duration_s = churn_s;
-    summary->has_churn = facts->scenario->rate_per_s > 0.;
+    summary->has_churn = facts->scenario->rate_per_s > 0. || facts->is_replay;
     summary->events = (double)facts->events;
-    summary->kills = (double)facts->events;
+    (void)kinds_describe(facts->by_kind, summary->kinds);
     summary->respawns = (double)facts->respawns;
-    /* A rate that changes is not one figure. */
+    /* A rate that changes is not one figure, and a list has none. */
     summary->asked_per_s =
-        facts->scenario->change_after_s > 0. ? 0. : facts->scenario->rate_per_s;
+        facts->scenario->change_after_s > 0. || facts->is_replay
+            ? 0.
+            : facts->scenario->rate_per_s;
     summary->achieved_per_s =
         facts->waves_s > 0. ? (double)facts->events / facts->waves_s : 0.;
     summary->has_ebbs = scenario_has_ebbs(facts->scenario);

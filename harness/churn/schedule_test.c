@@ -458,8 +458,8 @@ static void a_mass_failure_ends_where_nobody_is_left(void **state)
 
 /* --- lives ---------------------------------------------------------------- */
 
-/* In each tenth of an hour, the first included: with lives that all began with
- * the run it would be some 40 % too many. */
+/* The first ten seconds included: with lives that all began with the run they
+ * would hold two and a half times as many. */
 static void lives_keep_the_rate_from_the_first_moment_on(void **state)
 {
     (void)state;

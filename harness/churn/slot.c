@@ -157,17 +157,17 @@ static int make_launch(const struct slot *slot, int64_t generation,
         (void)snprintf(heap, sizeof heap, "%s/heap/%s", config->run_folder,
                        slot->name);
     }
+    int64_t told = slot->role->identity == IDENTITY_SAME ? 1 : generation;
     struct launch_values values = {
         .heap = heap,
         .heap_sample_kib = config->heap_sample_kib,
         .id = slot->name,
         .ordinal = slot->ordinal,
         .slot = slot->id,
-        .generation = generation,
+        .generation = told,
         .host = slot->role->host,
         .port = port_of(slot),
-        .seed =
-            schedule_process_seed(config->seed, slot->id, (uint64_t)generation),
+        .seed = schedule_process_seed(config->seed, slot->id, (uint64_t)told),
         .dir = slot->dir ? slot->dir : "",
         .peers = peers,
         .meshnode = config->meshnode,

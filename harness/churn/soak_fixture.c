@@ -64,12 +64,40 @@ static void on_process(void *context, enum supervisor_change change,
     }
 }
 
+/* Whether it comes to stand still, as the kernel has it, within a second. */
+static bool is_stopped(int64_t pid)
+{
+    int64_t until_ns = host_now_ns() + 1000000000;
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    while (host_now_ns() < until_ns) {
+        char text[TEXT_SIZE] = "";
+        FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        (void)fclose(file);
+        const char *end = strrchr(text, ')');
+        if (end != NULL && strncmp(end, ") T", 3) == 0) {
+            return true;
+        }
+        (void)usleep(1000);
+    }
+    return false;
+}
+
 static void on_event(void *context, const struct supervisor_event *event)
 {
     struct soak *soak = context;
     assert_true(soak->events_count < EVENTS_MAX);
     assert_true(soak->lives[event->process_id - 1].ready_ns >= 0);
     soak->events[soak->events_count++] = *event;
+    if (event->kind == CHURN_PAUSE) {
+        int64_t pid = soak->pids[event->process_id - 1];
+        soak->stopped_count += is_stopped(pid);
+        if (soak->kills_the_paused) {
+            assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
+        }
+    }
 }
 
 static void on_ebb(void *context, const struct supervisor_ebb *ebb)
@@ -172,6 +200,8 @@ int make_supervisor(struct soak *soak, struct err *err)
         .run_folder = soak->folder,
         .meshnode = "/nowhere/meshnode",
         .preload = "",
+        .recorded = soak->recorded,
+        .recorded_count = soak->recorded_count,
         .start_ns = soak->start_ns,
         .callbacks = {.context = soak,
                       .on_phase = on_phase,

@@ -46,6 +46,10 @@ struct soak {
     struct supervisor_process lives[LIVES_MAX]; /* by id - 1, as last told */
     int64_t pids[LIVES_MAX];
     size_t lives_count;
+    const struct schedule_event *recorded; /* NULL: the scenario's schedule */
+    size_t recorded_count;
+    bool kills_the_paused; /* when told of the pause */
+    size_t stopped_count;  /* of the paused, those that did stand still */
     struct supervisor_event events[EVENTS_MAX];
     size_t events_count;
     struct supervisor_ebb ebbs[EBBS_MAX];

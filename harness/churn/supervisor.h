@@ -158,20 +158,21 @@ struct supervisor_slot {
 struct supervisor_counts {
     int64_t events; /* of all kinds; each befell a ready churner */
     int64_t by_kind[CHURN_KINDS];
-    int64_t forced;       /* of the stops: SIGKILL after the grace */
-    int64_t respawns;     /* starts beyond each slot's first */
-    int64_t crashes;      /* churners that ended by themselves */
-    int64_t late;         /* churners killed because never ready in time */
-    int64_t skipped;      /* events that the schedule gave up */
-    int64_t owed;         /* that are due and wait for somebody ready */
-    int64_t ebbs;         /* troughs that were read */
-    int64_t unsettled;    /* of them in ebbs that did not come to rest */
-    int64_t churned_ns;   /* how long churn went on, ebbs left out */
-    bool is_ebb;          /* nobody is killed just now */
-    uint32_t live;        /* processes alive now */
-    uint32_t ready;       /* of them ready */
-    uint32_t slots;       /* places */
-    double ready_mean_ns; /* spawned to ready, of all that were ready */
+    int64_t forced;          /* of the stops: SIGKILL after the grace */
+    int64_t abandoned_ready; /* of the abandoned starts: it was ready by then */
+    int64_t respawns;        /* starts beyond each slot's first */
+    int64_t crashes;         /* churners that ended by themselves */
+    int64_t late;            /* churners killed because never ready in time */
+    int64_t skipped;         /* events that the schedule gave up */
+    int64_t owed;            /* that are due and wait for somebody ready */
+    int64_t ebbs;            /* troughs that were read */
+    int64_t unsettled;       /* of them in ebbs that did not come to rest */
+    int64_t churned_ns;      /* how long churn went on, ebbs left out */
+    bool is_ebb;             /* nobody is killed just now */
+    uint32_t live;           /* processes alive now */
+    uint32_t ready;          /* of them ready */
+    uint32_t slots;          /* places */
+    double ready_mean_ns;    /* spawned to ready, of all that were ready */
     int64_t ready_max_ns;
 };
 

@@ -153,6 +153,8 @@ void supervisor_abandon(struct slot *slot)
 {
     assert(slot->state == SLOT_STARTING && slot->abandon_ns > 0);
     slot->abandon_ns = 0;
+    slot->supervisor->counts.abandoned_ready += slot->process.ready_ns >= 0;
+    readiness_end(&slot->readiness); /* whatever it may still say */
     kill_slot(slot);
 }
 

@@ -15,7 +15,6 @@ void summary_init(struct summary *summary)
     summary->extension_s = NAN;
     summary->verdict_s = NAN;
     summary->events = NAN;
-    summary->kills = NAN;
     summary->respawns = NAN;
     summary->asked_per_s = NAN;
     summary->achieved_per_s = NAN;

@@ -18,6 +18,7 @@
 enum {
     SUMMARY_NAME_SIZE = 64,
     SUMMARY_SENTENCE_SIZE = 320,
+    SUMMARY_KINDS_SIZE = 160,
     SUMMARY_PATH_SIZE = 512,
 };
 
@@ -79,7 +80,8 @@ struct summary {
     double extension_s; /* more of the run that might settle it; NaN: none */
 
     bool has_churn; /* false for a series without a run: no rows about it */
-    double events, kills, respawns;
+    double events, respawns;
+    char kinds[SUMMARY_KINDS_SIZE];     /* "2,841 kills"; "": not known */
     double asked_per_s, achieved_per_s; /* while churn went on, ebbs left out */
     bool has_ebbs;
     double ebbs, unsettled;

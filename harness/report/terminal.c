@@ -245,11 +245,11 @@ static void print_verdict(const struct printer *printer,
 static void print_churn(const struct printer *printer,
                         const struct summary *summary)
 {
-    char events[AMOUNT_SIZE], kills[AMOUNT_SIZE], respawns[AMOUNT_SIZE];
+    char events[AMOUNT_SIZE], other[AMOUNT_SIZE], respawns[AMOUNT_SIZE];
     print_fact(
-        printer, "churn", "%s events: %s kills, %s respawns",
+        printer, "churn", "%s events: %s, %s respawns",
         terminal_amount(summary->events, "", false, events, AMOUNT_SIZE),
-        terminal_amount(summary->kills, "", false, kills, AMOUNT_SIZE),
+        summary->kinds,
         terminal_amount(summary->respawns, "", false, respawns, AMOUNT_SIZE));
     if (summary->asked_per_s > 0) {
         print_fact(printer, "rate", "%.1f events/s of %.4g asked (%.0f %%)",
@@ -262,7 +262,7 @@ static void print_churn(const struct printer *printer,
         print_fact(
             printer, "ebbs", "%s read, of them %s unsettled and left out",
             terminal_amount(summary->ebbs, "", false, events, AMOUNT_SIZE),
-            terminal_amount(summary->unsettled, "", false, kills, AMOUNT_SIZE));
+            terminal_amount(summary->unsettled, "", false, other, AMOUNT_SIZE));
     }
     if (!isnan(summary->ready_median_ms)) {
         print_fact(printer, "start", "%.1f ms from exec to ready, median",

@@ -23,6 +23,15 @@ static const struct key_word kind_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct key_word identity_words[] = {
+    {"new", IDENTITY_NEW,
+     "each life has a {seed} and a {generation} of its own"},
+    {"same", IDENTITY_SAME,
+     "each life of a slot is told what its first was told, so that it is the "
+     "same peer that comes back"},
+    {NULL, 0, NULL},
+};
+
 static const struct key_word ready_words[] = {
     {"auto", READY_AUTO,
      "fd where the role speaks of {ready_fd}, else tcp where it has a port, "
@@ -379,6 +388,12 @@ static const struct key role_keys[] = {
      .min = 1,
      .max = SCENARIO_COMMAND_WORDS_MAX,
      .about = "the program and its arguments, with placeholders; no shell"},
+    {.name = "identity",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario_role, identity),
+     .words = identity_words,
+     .fallback = "new",
+     .about = "who comes back when one is started again"},
     {.name = "environment",
      .type = KEY_TEXTS,
      ARRAY_OF(struct scenario_role, environment),

@@ -20,7 +20,7 @@ const struct scenario_placeholder scenario_placeholders[SCENARIO_PLACEHOLDERS] =
         {"ordinal", "which of the role's processes it is, from 0"},
         {"id", "ROLE-ORDINAL"},
         {"slot", "which of all processes it is, from 0"},
-        {"generation", "which life in the slot it is, from 1"},
+        {"generation", "which life in the slot it is, from 1; see identity"},
         {"host", "the role's host"},
         {"port", "the role's port + ordinal"},
         {"dir", "a folder of the slot's own inside the run folder"},

@@ -33,6 +33,12 @@ enum role_kind {
     ROLE_CHURNER,  /* killed and respawned by the schedule */
 };
 
+/* What a restart keeps. */
+enum identity_rule {
+    IDENTITY_NEW,  /* {seed} and {generation} are those of the life */
+    IDENTITY_SAME, /* those of the slot's first life, for ever */
+};
+
 enum ready_rule {
     READY_FD,      /* a line on the inherited descriptor named by {ready_fd} */
     READY_DELAY,   /* so many seconds after it was started */
@@ -101,6 +107,7 @@ struct scenario_role {
     char *name; /* [a-z][a-z0-9-]*, unique, at most 31 characters */
     enum role_kind kind;
     uint32_t count;
+    enum identity_rule identity;
     char **command; /* words, with placeholders; command[0] is the program */
     uint32_t command_count;
     char **environment; /* "NAME=value", with placeholders */

@@ -316,6 +316,16 @@ static void waves_that_make_no_sense_are_refused(void **state)
          "'settle_max_s' 3 is below 'settle_min_s' 4"},
         {"churn: {rate_per_s: 0, wave_events: 5}\n" ROLES, 1, 37,
          "give 'wave_s'"},
+        {"churn: {kinds: {pause: 1, pause_max_s: 0.1}}\n" ROLES, 1, 16,
+         "below 'pause_min_s' 0.2"},
+        {"churn: {wave_s: 5, kinds: {pause: 1, pause_max_s: 3}}\n" ROLES, 1, 51,
+         "outlasts an ebb, which is given up after 3 s"},
+        {"churn: {interval: pareto, shape: 1}\n" ROLES, 1, 34, "above 1"},
+        {"churn: {shape: 0.5}\n" ROLES, 1, 16, "only lives have a shape"},
+        {"churn: {kinds: {kil: 1}}\n" ROLES, 1, 17, "did you mean 'kill'"},
+        {"churn: {kinds: {kill: -1}}\n" ROLES, 1, 23, "from 0"},
+        {"churn: {kinds: {mass_share: 0}}\n" ROLES, 1, 29, "from 0.001 to 1"},
+        {"churn: {kinds: {mass_share: 2}}\n" ROLES, 1, 29, "from 0.001 to 1"},
         {"churn: {waves: 5}\n" ROLES, 1, 16, "no waves to count"},
         {"expect: {verdict: climb}\n" ROLES, 1, 19, "'CLIMB'"},
     };
@@ -629,9 +639,53 @@ static void the_reference_has_every_key(void **state)
     free(text);
 }
 
+static void takes_kinds_and_lives(void **state)
+{
+    (void)state;
+    struct scenario *scenario =
+        load("churn: {interval: weibull, shape: 0.4,\n"
+             "        kinds: {kill: 8, stop: 1, pause: 1, starting: 1, mass: "
+             "0.1,\n"
+             "                pause_min_s: 0.5, pause_max_s: 2,\n"
+             "                starting_max_s: 0.01, mass_share: 0.3}}\n"
+             "roles:\n"
+             "  - {name: o, kind: observer, command: [x, \"{ready_fd}\"]}\n"
+             "  - {name: c, kind: churner, identity: same,\n"
+             "     command: [x, \"{ready_fd}\"]}\n");
+    double weights[CHURN_KINDS];
+    const double right[CHURN_KINDS] = {8, 1, 1, 1, 0.1};
+    scenario_weights(scenario, weights);
+    assert_memory_equal(weights, right, sizeof right);
+    assert_int_equal(scenario->interval, INTERVAL_WEIBULL);
+    assert_true(scenario->interval_shape == 0.4);
+    assert_true(scenario->pause_min_s == 0.5 && scenario->pause_max_s == 2.);
+    assert_true(scenario->starting_max_s == 0.01);
+    assert_true(scenario->mass_share == 0.3);
+    assert_int_equal(scenario->roles[0].identity, IDENTITY_NEW);
+    assert_int_equal(scenario->roles[1].identity, IDENTITY_SAME);
+    scenario_free(scenario);
+}
+
+/* As every scenario had it before there were kinds. */
+static void without_kinds_every_event_is_a_kill(void **state)
+{
+    (void)state;
+    struct scenario *scenario = load(ROLES);
+    double weights[CHURN_KINDS];
+    scenario_weights(scenario, weights);
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        assert_true(weights[i] == 0.);
+    }
+    assert_int_equal(scenario->interval, INTERVAL_POISSON);
+    assert_true(scenario->interval_shape == 0.);
+    scenario_free(scenario);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_kinds_and_lives),
+        cmocka_unit_test(without_kinds_every_event_is_a_kill),
         cmocka_unit_test(defaults_fill_what_is_left_out),
         cmocka_unit_test(every_key_lands_where_it_belongs),
         cmocka_unit_test(anchors_and_aliases_are_read),
