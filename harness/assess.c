@@ -490,9 +490,8 @@ static int judge_panel(struct store *store, const struct run_facts *facts,
     }
     result = panel_put_together(&panel);
     if (result == 0) {
-        result = docket_make(&panel, facts->scenario->rate_per_s > 0.,
-                             assessment->series, ASSESS_SERIES_MAX,
-                             &assessment->series_count);
+        result = docket_make(&panel, facts->has_events, assessment->series,
+                             ASSESS_SERIES_MAX, &assessment->series_count);
     }
     if (result == 0) {
         result = judge_all(assessment);

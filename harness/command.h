@@ -16,6 +16,7 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 
 /* Prints what a person must read to standard error. */
 void command_complain(const struct err *err);

@@ -13,6 +13,7 @@ static const struct {
     const char *about;
 } commands[] = {
     {"run", cmd_run, "run a scenario, judge it, report"},
+    {"watch", cmd_watch, "sample and judge what somebody else started"},
     {"check", cmd_check, "judge a recorded run, or a CSV file, again"},
     {"report", cmd_report, "say what a heap holds, or how two differ"},
     {"selftest", cmd_selftest, "measure how often the judge is wrong"},
@@ -59,10 +60,11 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    (void)fprintf(stderr,
-                  "plateau: no command '%s'; there are: run, check, report, "
-                  "selftest, reference. "
-                  "Try 'plateau --help'.\n",
-                  word);
+    (void)fprintf(
+        stderr,
+        "plateau: no command '%s'; there are: run, watch, check, report, "
+        "selftest, reference. "
+        "Try 'plateau --help'.\n",
+        word);
     return EXIT_USAGE;
 }

@@ -1,6 +1,7 @@
 #include "premises.h"
 
 #include "churn/kinds.h"
+#include "watch/watch_premises.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,8 +22,18 @@ static const double slept_max_s = 0.1;
 static const double wall_jump_max_s = 1.;
 static const double health_share_min = 0.9;
 
+/* Where to say what would be right: in a scenario, or to plateau watch. */
+static const char *remedy(const struct run_facts *facts, const char *key,
+                          const char *option)
+{
+    return run_facts_is_watch(facts) ? option : key;
+}
+
 static int check_end(const struct run_facts *facts, struct summary *summary)
 {
+    if (run_facts_is_watch(facts)) {
+        return watch_premises_end(facts, summary);
+    }
     bool is_held = facts->how != RUN_INVALID && facts->how != RUN_BROKEN &&
                    facts->churn_begin_ns >= 0;
     if (facts->how == RUN_COMPLETED && facts->early[0] != '\0') {
@@ -148,11 +159,12 @@ static int check_grid(struct store *store, const struct run_facts *facts,
             grid.hole_s);
     }
     return summary_add_premise(
-        summary, "the samples", is_full, "%zu of %.0f places on the grid%s",
+        summary, "the samples", is_full, "%zu of %.0f places on the grid%s%s%s",
         grid.taken, asked,
         is_full ? ""
-                : "; the machine was too busy or asleep: sample less often "
-                  "(run.sample_ms) or run on a quieter machine");
+                : "; the machine was too busy or asleep: sample less often (",
+        is_full ? "" : remedy(facts, "run.sample_ms", "--every"),
+        is_full ? "" : ") or run on a quieter machine");
 }
 
 static int check_ebbs(const struct run_facts *facts, struct summary *summary)
@@ -182,9 +194,10 @@ static int check_length(const struct run_facts *facts, struct summary *summary)
     }
     return summary_add_premise(
         summary, "the length", false,
-        "%.1f s of churn are too little run for a verdict: let it run for "
-        "%.0f s or more (run.duration_s), or sample more often",
-        churn_s, ceil(least_s));
+        "%.1f s %s are too little for a verdict: let it run for %.0f s or more "
+        "(%s), or sample more often",
+        churn_s, remedy(facts, "of churn", "watched"), ceil(least_s),
+        remedy(facts, "run.duration_s", "--for"));
 }
 
 static int check_machine(const struct run_facts *facts, struct summary *summary)
@@ -224,11 +237,14 @@ static int check_observers(struct store *store, const struct run_facts *facts,
             const struct store_process *process = &processes[j];
             lives += process->slot_id == slots[i].id;
             deaths += process->slot_id == slots[i].id &&
-                      process->ended_ns >= 0 &&
+                      process->ended_ns >= facts->churn_begin_ns &&
                       process->ended_ns < facts->churn_end_ns;
         }
     }
     free(processes);
+    if (run_facts_is_watch(facts)) {
+        return watch_premises_lives(facts, observers, deaths, summary);
+    }
     bool is_held = lives == observers && deaths == 0 && observers > 0;
     return summary_add_premise(
         summary, "the observers", is_held,
@@ -356,6 +372,9 @@ int premises_check(struct store *store, const struct run_facts *facts,
     result = store_slots(store, &slots, &count);
     if (result == 0) {
         result = check_churn(facts, summary);
+    }
+    if (result == 0) {
+        result = watch_premises_events(facts, summary);
     }
     if (result == 0) {
         result = check_grid(store, facts, summary);

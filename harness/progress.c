@@ -52,31 +52,45 @@ static void print_line(const struct progress *progress,
     }
 }
 
+bool progress_open_line(struct progress *progress, bool is_news, int64_t now_ns)
+{
+    int64_t step = progress->is_terminal ? terminal_step_ns : log_step_ns;
+    if (progress->is_quiet ||
+        (!is_news && now_ns - progress->shown_ns < step)) {
+        return false;
+    }
+    progress->shown_ns = now_ns;
+    if (progress->is_terminal) {
+        (void)fputs("\r\x1b[K", stderr);
+    }
+    return true;
+}
+
+void progress_close_line(struct progress *progress)
+{
+    if (!progress->is_terminal) {
+        (void)fputc('\n', stderr);
+    }
+    progress->is_line_open = progress->is_terminal;
+    (void)fflush(stderr);
+}
+
 void progress_show(struct progress *progress,
                    const struct supervisor *supervisor, double memory_bytes,
                    int64_t now_ns)
 {
     enum supervisor_phase phase = supervisor_phase(supervisor);
     bool is_new_phase = phase != progress->shown_phase;
-    int64_t step = progress->is_terminal ? terminal_step_ns : log_step_ns;
     if (phase == SUPERVISOR_CHURNING && progress->churn_begin_ns < 0) {
         progress->churn_begin_ns = now_ns;
     }
-    if (progress->is_quiet || phase == SUPERVISOR_DONE ||
-        (!is_new_phase && now_ns - progress->shown_ns < step)) {
+    if (phase == SUPERVISOR_DONE ||
+        !progress_open_line(progress, is_new_phase, now_ns)) {
         return;
     }
-    progress->shown_ns = now_ns;
     progress->shown_phase = phase;
-    if (progress->is_terminal) {
-        (void)fputs("\r\x1b[K", stderr);
-    }
     print_line(progress, supervisor, memory_bytes, now_ns);
-    if (!progress->is_terminal) {
-        (void)fputc('\n', stderr);
-    }
-    progress->is_line_open = progress->is_terminal;
-    (void)fflush(stderr);
+    progress_close_line(progress);
 }
 
 void progress_clear(struct progress *progress)

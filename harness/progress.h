@@ -32,6 +32,12 @@ void progress_show(struct progress *progress,
                    const struct supervisor *supervisor, double memory_bytes,
                    int64_t now_ns);
 
+/* For who knows no supervisor: whether a line is to be shown at |now_ns|, and
+ * if so, the cursor stands where it begins. progress_close_line() after it. */
+bool progress_open_line(struct progress *progress, bool is_news,
+                        int64_t now_ns);
+void progress_close_line(struct progress *progress);
+
 /* Takes the line off the terminal, so that something else can be printed. */
 void progress_clear(struct progress *progress);
 

@@ -32,6 +32,33 @@ int recorder_slots(struct recorder *recorder,
     return recorder->error;
 }
 
+int recorder_slot(struct recorder *recorder, const struct store_slot *slot)
+{
+    if (recorder->error == 0) {
+        keep_error(recorder, store_slot_add(recorder->store, slot));
+    }
+    return recorder->error;
+}
+
+void recorder_vnote(struct recorder *recorder, const char *key,
+                    const char *format, va_list args)
+{
+    char value[1024];
+    (void)vsnprintf(value, sizeof value, format, args);
+    if (recorder->error == 0) {
+        keep_error(recorder, store_meta_set(recorder->store, key, value));
+    }
+}
+
+void recorder_note(struct recorder *recorder, const char *key,
+                   const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    recorder_vnote(recorder, key, format, args);
+    va_end(args);
+}
+
 void recorder_process(struct recorder *recorder,
                       const struct supervisor_process *process)
 {

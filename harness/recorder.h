@@ -11,6 +11,7 @@
 #include "sample/sampler.h"
 #include "store/store.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,6 +30,17 @@ struct recorder {
  * id |self_slot_id|. 0 or -errno. */
 int recorder_slots(struct recorder *recorder,
                    const struct supervisor *supervisor, uint32_t self_slot_id);
+
+/* Adds one row; likewise. */
+int recorder_slot(struct recorder *recorder, const struct store_slot *slot);
+
+/* Notes a fact about the run, formatted as by printf and cut to 1,023 bytes. */
+void recorder_note(struct recorder *recorder, const char *key,
+                   const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void recorder_vnote(struct recorder *recorder, const char *key,
+                    const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* The supervisor's reports. */
 void recorder_process(struct recorder *recorder,

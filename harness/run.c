@@ -107,15 +107,10 @@ static void note(struct run *run, const char *key, const char *format, ...)
 
 static void note(struct run *run, const char *key, const char *format, ...)
 {
-    char value[1024];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(value, sizeof value, format, args);
+    recorder_vnote(&run->recorder, key, format, args);
     va_end(args);
-    int result = store_meta_set(run->store, key, value);
-    if (result != 0 && run->recorder.error == 0) {
-        run->recorder.error = result;
-    }
 }
 
 static void note_beginning(struct run *run)

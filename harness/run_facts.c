@@ -131,6 +131,61 @@ static int read_events(struct store *store, struct run_facts *facts)
     return result;
 }
 
+/* Meta |key| as text; "" where it is missing. */
+static void read_text(struct store *store, const char *key, char *text,
+                      size_t size)
+{
+    char *value = NULL;
+    text[0] = '\0';
+    if (store_meta_get(store, key, &value) == 0) {
+        (void)snprintf(text, size, "%s", value);
+        free(value);
+    }
+}
+
+/* Events while it was judged; in a watch they are no kills, and only ticks tell
+ * of them. */
+static int count_watched_events(struct store *store, struct run_facts *facts)
+{
+    struct store_tick *ticks = NULL;
+    size_t count = 0;
+    int64_t first = -1, last = -1;
+    int result = store_ticks(store, &ticks, &count);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        if (ticks[i].t_ns >= facts->churn_begin_ns &&
+            ticks[i].t_ns <= facts->churn_end_ns) {
+            first = first < 0 ? ticks[i].events : first;
+            last = ticks[i].events;
+        }
+    }
+    free(ticks);
+    facts->events = last - first;
+    return result;
+}
+
+static int read_watch(struct store *store, struct run_facts *facts)
+{
+    struct run_watch *watch = &facts->watch;
+    read_text(store, "watch.what", watch->what, sizeof watch->what);
+    if (!run_facts_is_watch(facts)) {
+        facts->has_events = facts->scenario->rate_per_s > 0.;
+        return 0;
+    }
+    read_text(store, "watch.events_by", watch->events_by,
+              sizeof watch->events_by);
+    read_text(store, "watch.events_trouble", watch->events_trouble,
+              sizeof watch->events_trouble);
+    read_text(store, "watch.command_end", watch->command_end,
+              sizeof watch->command_end);
+    watch->events_read = number(store, "watch.events_read", 0);
+    watch->events_failed = number(store, "watch.events_failed", 0);
+    watch->events_resets = number(store, "watch.events_resets", 0);
+    watch->restarts = number(store, "watch.restarts", 0);
+    int result = count_watched_events(store, facts);
+    facts->has_events = facts->events > 0;
+    return result;
+}
+
 int run_facts_read(struct store *store, struct run_facts *ret_facts,
                    struct err *err)
 {
@@ -163,6 +218,9 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
     if (result == 0) {
         result = read_events(store, &facts);
     }
+    if (result == 0) {
+        result = read_watch(store, &facts);
+    }
     if (result != 0) {
         *err = *store_err(store);
         run_facts_deinit(&facts);
@@ -175,6 +233,7 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
     }
     facts.respawns = number(store, "churn.respawns", facts.events);
     facts.is_replay = number(store, "churn.replayed", 0) > 0;
+    facts.has_events = facts.has_events || facts.is_replay;
     facts.forced = number(store, "churn.forced", 0);
     facts.abandoned_ready = number(store, "churn.abandoned_ready", 0);
     /* A run that was cut off did not write down what its schedule drew. */

@@ -22,6 +22,17 @@ enum run_how {
     RUN_BROKEN,      /* the machine or we did */
 };
 
+/* Of what somebody else started (watch/watching.h). */
+struct run_watch {
+    char what[256];      /* "process 123 (nginx)"; "": it was a run */
+    char events_by[128]; /* who counted events; "": nobody */
+    int64_t events_read, events_failed, events_resets; /* readings */
+    char events_trouble[256];
+    int64_t restarts;      /* the last of which judging began with */
+    char command_end[128]; /* "ended with exit status 0"; "": no command, or
+                              it had not ended */
+};
+
 struct run_facts {
     struct scenario *scenario;
     uint64_t seed;
@@ -42,7 +53,15 @@ struct run_facts {
     bool is_replay;       /* of a recorded list, in place of a schedule */
     double due; /* events that the schedule asked for while churn went on */
     double own_cpu_share; /* of one core while churn went on; NaN: not known */
+    bool has_events;      /* growth an event can be told */
+    struct run_watch watch;
 };
+
+/* Whether it was a watch, without churn of ours. */
+static inline bool run_facts_is_watch(const struct run_facts *facts)
+{
+    return facts->watch.what[0] != '\0';
+}
 
 /* Reads them. 0 and *ret_facts, to be released; or -errno and |err|: -EILSEQ
  * when what every run records is missing. */

@@ -1,7 +1,7 @@
 # The troughs of a run: one panel a metric, one colour an observer.
 #
 # harness/report/plot.c says everything with -e: title, data (the folder of the
-# data files), out (the folder of the pictures), t_unit, has_events, panels,
+# data files), out (the folder of the pictures), t_unit, has_events, events_name, panels,
 # and for panel p: panel_p_title, panel_p_unit, panel_p_count, and for its
 # series i: key_p_i. The files: samples-p-i.dat (t value events),
 # troughs-p-i.dat (t value), events-1-1.dat (as samples).
@@ -53,7 +53,7 @@ do for [pass = 1:2] {
     set label 3 "time, " . t_unit at screen 0.085, 0.022 left \
         textcolor rgb ink
     set label 4 "dots: all samples    steps: troughs, which are judged    " \
-        . (has_events ? "grey: churn events" : "") \
+        . (has_events ? "grey: " . events_name : "") \
         at screen 0.915, 0.022 right textcolor rgb quiet
     do for [p = 1:panels] {
         n = told("count", p)
@@ -79,7 +79,7 @@ do for [pass = 1:2] {
             set border 11
             set y2tics textcolor rgb quiet
             set y2range [0:*]
-            set y2label "churn events" textcolor rgb quiet offset -0.5, 0
+            set y2label events_name textcolor rgb quiet offset -0.5, 0
         }
         # A series that was not judged has an empty file of troughs.
         plot \

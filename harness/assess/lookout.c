@@ -119,9 +119,8 @@ int lookout_look(struct lookout *lookout, struct store *store, size_t ebbs,
     if (result == 0) {
         result = panel_put_together(&panel);
         if (result == 0) {
-            result =
-                look_at_all(lookout, &panel, facts.scenario->rate_per_s > 0.,
-                            done_ratio, ret_sentence);
+            result = look_at_all(lookout, &panel, facts.has_events, done_ratio,
+                                 ret_sentence);
         }
         panel_deinit(&panel);
     }

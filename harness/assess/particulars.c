@@ -118,10 +118,14 @@ int particulars_fill(struct store *store, const struct run_facts *facts,
                    facts->scenario->name);
     (void)snprintf(summary->scenario_file, sizeof summary->scenario_file, "%s",
                    facts->scenario->file);
-    summary->has_seed = true;
+    summary->has_seed = !run_facts_is_watch(facts);
     summary->seed = facts->seed;
     summary->duration_s = churn_s;
     summary->has_churn = facts->scenario->rate_per_s > 0. || facts->is_replay;
+    (void)snprintf(summary->watched, sizeof summary->watched, "%s",
+                   facts->watch.what);
+    (void)snprintf(summary->events_by, sizeof summary->events_by, "%s",
+                   facts->watch.events_by);
     summary->events = (double)facts->events;
     (void)kinds_describe(facts->by_kind, summary->kinds);
     summary->respawns = (double)facts->respawns;

@@ -314,7 +314,10 @@ static void tell_all(const struct drawing *drawing, char *variables)
     tell(variables, "data", drawing->folder);
     tell(variables, "out", drawing->run_dir);
     tell(variables, "t_unit", drawing->selection.t_unit);
-    tell_number(variables, "has_events", summary->has_churn);
+    tell_number(variables, "has_events",
+                summary->has_churn || summary->events_by[0] != '\0');
+    tell(variables, "events_name",
+         summary->has_churn ? "churn events" : "events");
     tell_number(variables, "panels", drawing->selection.panels_count);
     for (size_t p = 0; p < drawing->selection.panels_count; p++) {
         tell_panel(drawing, p, variables);

@@ -79,6 +79,9 @@ struct summary {
     double verdict_s;   /* from the first process to the end of churn; NaN */
     double extension_s; /* more of the run that might settle it; NaN: none */
 
+    char watched[SUMMARY_SENTENCE_SIZE]; /* who started elsewhere; "": a run */
+    char events_by[SUMMARY_SENTENCE_SIZE]; /* who counted events that are no
+                                              churn of ours; "": nobody */
     bool has_churn; /* false for a series without a run: no rows about it */
     double events, respawns;
     char kinds[SUMMARY_KINDS_SIZE];     /* "2,841 kills"; "": not known */

@@ -281,11 +281,20 @@ static void print_run(const struct printer *printer,
         print_fact(printer, "seed", "%llu (the same seed, the same churn)",
                    (unsigned long long)summary->seed);
     }
+    if (summary->watched[0] != '\0') {
+        print_fact(printer, "watched", "%s", summary->watched);
+    }
     if (!isnan(summary->duration_s)) {
         print_fact(printer, "judged", "%.1f s", summary->duration_s);
     }
     if (summary->has_churn) {
         print_churn(printer, summary);
+    } else if (summary->events_by[0] != '\0') {
+        char events[AMOUNT_SIZE];
+        print_fact(
+            printer, "events", "%s, %.1f/s, counted by %s",
+            terminal_amount(summary->events, "", false, events, AMOUNT_SIZE),
+            summary->events / summary->duration_s, summary->events_by);
     }
 }
 

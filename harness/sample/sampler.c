@@ -48,6 +48,8 @@ struct tally_series {
 
 struct slot {
     struct probe *probe; /* NULL: nobody lives there, or it cannot be read */
+    sampler_read *read;  /* in place of |probe|; NULL: none */
+    void *read_context;
     const struct tally_page *page;
     bool is_observer;
     int64_t figure_ids[FIGURES_COUNT]; /* 0: not announced yet */
@@ -147,13 +149,20 @@ static void hand_on_figure(struct sampler *sampler, struct slot *slot,
     hand_on(sampler, slot->figure_ids[figure], tick, (double)value);
 }
 
+static bool is_filled(const struct slot *slot)
+{
+    return slot->probe != NULL || slot->read != NULL;
+}
+
 static void sample_figures(struct sampler *sampler, struct slot *slot,
                            int64_t tick, bool is_detailed)
 {
     struct probe_sample sample;
-    bool wants_detail = is_detailed && slot->is_observer;
-    int result = probe_sample(slot->probe,
-                              wants_detail ? PROBE_DETAIL : PROBE_RSS, &sample);
+    enum probe_depth depth =
+        is_detailed && slot->is_observer ? PROBE_DETAIL : PROBE_RSS;
+    int result = slot->read != NULL
+                     ? slot->read(slot->read_context, depth, &sample)
+                     : probe_sample(slot->probe, depth, &sample);
     if (result != PROBE_OK) {
         sampler->counts.unread += result < 0;
         return;
@@ -275,10 +284,10 @@ static void take_sample(struct sampler *sampler, int64_t tick, int64_t begun_ns)
     bool is_detailed = tick % sampler->config.detail_every == 0;
     for (uint32_t i = 0; i <= sampler->config.slots_count; i++) {
         struct slot *slot = &sampler->slots[i];
-        if (slot->probe != NULL) {
+        if (is_filled(slot)) {
             sample_figures(sampler, slot, tick, is_detailed);
         }
-        if (slot->probe != NULL && slot->tally != NULL) {
+        if (is_filled(slot) && slot->tally != NULL) {
             sample_tally(sampler, slot, tick);
         }
     }
@@ -325,10 +334,10 @@ void sampler_read_trough(struct sampler *sampler, int64_t ebb)
     sampler->ebb = ebb;
     for (uint32_t i = 0; i <= sampler->config.slots_count; i++) {
         struct slot *slot = &sampler->slots[i];
-        if (slot->probe != NULL && slot->is_observer) {
+        if (is_filled(slot) && slot->is_observer) {
             sample_figures(sampler, slot, tick_of_ebb(ebb), true);
         }
-        if (slot->probe != NULL && slot->tally != NULL) {
+        if (is_filled(slot) && slot->tally != NULL) {
             sample_tally(sampler, slot, tick_of_ebb(ebb));
         }
     }
@@ -452,6 +461,15 @@ void sampler_process_ended(struct sampler *sampler, uint32_t slot_id)
     struct slot *slot = &sampler->slots[slot_id];
     probe_free(slot->probe);
     slot->probe = NULL;
+    slot->read = NULL;
+}
+
+void sampler_read_by(struct sampler *sampler, uint32_t slot_id,
+                     sampler_read *read, void *context)
+{
+    sampler_process_ended(sampler, slot_id);
+    sampler->slots[slot_id].read = read;
+    sampler->slots[slot_id].read_context = context;
 }
 
 void sampler_events_set(struct sampler *sampler, int64_t events)

@@ -27,6 +27,7 @@
 #define PLATEAU_SAMPLER_H
 
 #include "err.h"
+#include "sample/probe.h"
 #include "sample/tally_page.h"
 
 #include <stdbool.h>
@@ -36,6 +37,10 @@ enum { SAMPLER_METRIC_SIZE = 64 };
 
 struct ev_loop;
 struct sampler;
+
+/* Reads what fills a slot that is more than one process. */
+typedef int sampler_read(void *context, enum probe_depth depth,
+                         struct probe_sample *ret_sample);
 
 struct sampler_series {
     uint32_t slot_id;
@@ -103,6 +108,11 @@ int sampler_slot_set(struct sampler *sampler, uint32_t slot_id,
 int sampler_process_started(struct sampler *sampler, uint32_t slot_id,
                             int64_t pid, int pidfd);
 void sampler_process_ended(struct sampler *sampler, uint32_t slot_id);
+
+/* The slot is read by |read| from now on, which is asked for what probe_sample
+ * gives and answers like it, until sampler_process_ended(). */
+void sampler_read_by(struct sampler *sampler, uint32_t slot_id,
+                     sampler_read *read, void *context);
 
 /* How many churn events there were up to now. */
 void sampler_events_set(struct sampler *sampler, int64_t events);
