@@ -360,7 +360,7 @@ static void markdown_has_a_row_a_bucket_and_escapes(void **state)
     assert_non_null(strstr(
         text, "| **total** | **4 KiB** | **1 KiB** | **-3 KiB** | **-75 %** "));
     assert_non_null(
-        strstr(text, "| allocated, as its allocator counts | - | 2 KiB |"));
+        strstr(text, "| allocated, its allocator says | - | 2 KiB |"));
     assert_non_null(strstr(text, "conn\\_a\\|b"));
     free(text);
     teardown(&f);

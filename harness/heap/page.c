@@ -273,8 +273,7 @@ static int write_table(const struct writer *writer)
         write_figures(writer, "held by the samples themselves", "", padding);
     }
     if (!isnan(allocated[0]) || !isnan(allocated[1])) {
-        write_figures(writer, "allocated, as its allocator counts", "",
-                      allocated);
+        write_figures(writer, "allocated, its allocator says", "", allocated);
     }
     (void)fputs("</tbody></table>\n", writer->stream);
     return 0;

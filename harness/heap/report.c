@@ -270,7 +270,7 @@ static void print_buckets(const struct printer *printer)
         print_figures(printer, "  held by the samples themselves", "", padding);
     }
     if (!isnan(allocated[0]) || !isnan(allocated[1])) {
-        print_figures(printer, "  allocated, as its allocator counts", "",
+        print_figures(printer, "  allocated, its allocator says", "",
                       allocated);
     }
 }

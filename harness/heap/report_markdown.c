@@ -130,8 +130,8 @@ static void print_table(const struct report *report, FILE *stream)
                       stream);
     }
     if (!isnan(allocated[0]) || !isnan(allocated[1])) {
-        print_figures(report, "allocated, as its allocator counts", "",
-                      allocated, stream);
+        print_figures(report, "allocated, its allocator says", "", allocated,
+                      stream);
     }
 }
 
