@@ -39,6 +39,7 @@ struct work {
     char html[HOST_PATH_MAX + 32]; /* where the page of runs goes */
     char markdown[HOST_PATH_MAX + 32];
     bool is_of_runs;
+    bool has_no_profiles;    /* a run of which only the store tells */
     struct run_heap runs[2]; /* of a single run [1] */
     char rules_path[HOST_PATH_MAX + 64];
     struct words words;
@@ -64,8 +65,9 @@ static void print_help(void)
         "compared, or\n"
         "the first and the last of one; the page goes into AFTER, or ONE, as "
         "report.html\n"
-        "and report.md. Functions are named from the files that were "
-        "profiled.\n\n"
+        "and report.md. What climbed in a run comes first, with or without "
+        "profiles.\n"
+        "Functions are named from the files that were profiled.\n\n"
         "  --observer NAME  of runs: this observer (default: the one that "
         "holds most)\n"
         "  --buckets FILE   rules that turn call sites into your words; the\n"
@@ -158,6 +160,7 @@ static void describe(struct work *work)
                    is_one_run ? "last" : "after"},
         .runs = {work->is_of_runs && !is_one_run ? &work->runs[0] : NULL,
                  work->is_of_runs ? &work->runs[1] : NULL},
+        .has_no_profiles = work->has_no_profiles,
         .notes = &work->notes,
         .rules = work->rules_path,
         .sites_shown = work->options.sites_shown,
@@ -201,6 +204,23 @@ static void use_dump(struct work *work, int side, const char *folder,
     work->paths[side] = work->dumps[side];
 }
 
+/* Whether what is asked for can be made of a run without profiles: a report of
+ * it alone, and no file that is all profile. */
+static int do_without_profiles(struct work *work, int side, struct err *err)
+{
+    if (work->given[0] != NULL || work->options.folded != NULL ||
+        work->options.pprof != NULL) {
+        err_set(err, work->given[side], 0, 0, "%s", report_no_profiles);
+        return -ENODATA;
+    }
+    work->has_no_profiles = true;
+    (void)snprintf(work->names[1], sizeof work->names[1], "%.200s",
+                   work->given[1]);
+    work->paths[0] = NULL;
+    work->paths[1] = NULL;
+    return 0;
+}
+
 /* Of runs, finds the profiles in them. */
 static int open_runs(struct work *work, struct err *err)
 {
@@ -214,10 +234,17 @@ static int open_runs(struct work *work, struct err *err)
         if (r < 0) {
             return r;
         }
+        if (!work->runs[side].has_profiles) {
+            r = do_without_profiles(work, side, err);
+            if (r < 0) {
+                return r;
+            }
+            continue;
+        }
         use_dump(work, side, work->given[side], &work->runs[side],
                  work->runs[side].last_ebb);
     }
-    if (work->given[0] == NULL) {
+    if (work->given[0] == NULL && !work->has_no_profiles) {
         use_dump(work, 0, work->given[1], &work->runs[1],
                  work->runs[1].first_ebb);
     }
@@ -294,7 +321,9 @@ static int write_page(const struct work *work, struct err *err)
     const struct page page = {
         .report = &work->report,
         .title = title,
-        .lead = work->rules->about != NULL ? work->rules->about : "",
+        .lead = work->rules != NULL && work->rules->about != NULL
+                    ? work->rules->about
+                    : "",
     };
     return page_write(&page, reports, work->options.html, err);
 }
@@ -327,8 +356,10 @@ static int report(struct work *work)
         code = profile_exit_code(r);
         goto out;
     }
-    r = choose_rules(work, &err);
-    if (r == 0) {
+    if (!work->has_no_profiles) {
+        r = choose_rules(work, &err);
+    }
+    if (r == 0 && !work->has_no_profiles) {
         r = compare_profiles(work->paths[0] != NULL ? &work->profiles[0] : NULL,
                              &work->profiles[1], work->rules, &work->compare);
         if (r < 0) {

@@ -122,8 +122,10 @@ static void draw_pictures(struct writer *writer)
         struct err err = {0};
         (void)snprintf(picture->stem, sizeof picture->stem, "%s/%s",
                        writer->folder, drawings[i].name);
-        if ((!drawings[i].is_of_runs || writer->report->runs[1] != NULL) &&
-            drawings[i].draw(writer, &err) < 0) {
+        bool is_wanted = drawings[i].is_of_runs
+                             ? writer->report->runs[1] != NULL
+                             : !writer->report->has_no_profiles;
+        if (is_wanted && drawings[i].draw(writer, &err) < 0) {
             (void)err_format(&err, picture->problem, sizeof picture->problem);
         }
     }
@@ -178,7 +180,9 @@ static int write_headline(const struct writer *writer)
     char percent[AMOUNT_SIZE];
     const struct compare *compare = writer->compare;
     const char *after = bytes_text(compare->total[1].bytes, false, texts[1]);
-    if (compare->has_before) {
+    if (writer->report->has_no_profiles) {
+        markup_text(writer->report->runs[1]->whole, writer->stream);
+    } else if (compare->has_before) {
         double change = compare_change(compare->total);
         (void)fprintf(
             writer->stream,
@@ -241,6 +245,9 @@ static void write_figures(const struct writer *writer, const char *label,
 static int write_table(const struct writer *writer)
 {
     const struct report *report = writer->report;
+    if (report->has_no_profiles) {
+        return 0;
+    }
     const struct compare *compare = writer->compare;
     const double errors[2] = {report_error_bytes(&compare->total[0]),
                               report_error_bytes(&compare->total[1])};
@@ -312,6 +319,13 @@ static void write_key(const struct writer *writer)
 
 static int write_bars(const struct writer *writer)
 {
+    if (writer->report->has_no_profiles) {
+        (void)fprintf(writer->stream, "<p class=\"aside\">");
+        markup_text(report_no_profiles, writer->stream);
+        (void)fputs("</p>\n", writer->stream);
+        return 0;
+    }
+    (void)fputs("<h2>By bucket</h2>\n", writer->stream);
     write_key(writer);
     return write_picture(writer, 0);
 }
@@ -416,6 +430,12 @@ static void write_sites_of(const struct writer *writer, bool is_growth,
     }
 }
 
+static int write_climbed(const struct writer *writer)
+{
+    report_print_climbed_html(writer->report, writer->stream);
+    return 0;
+}
+
 static int write_sites(const struct writer *writer)
 {
     if (writer->compare->has_before) {
@@ -429,18 +449,19 @@ static int write_sites(const struct writer *writer)
 
 static int write_flame(const struct writer *writer)
 {
+    if (writer->report->has_no_profiles) {
+        return 0;
+    }
+    (void)fprintf(writer->stream,
+                  "<h2>Flame graph</h2>\n<p class=\"aside\">%s Outermost "
+                  "functions at the top; point at a frame for its "
+                  "figures.</p>\n",
+                  writer->compare->has_before
+                      ? "As wide as the larger side. Blue: gone or shrunk. "
+                        "Red: new or grown. Grey: the same."
+                      : "As wide as what is held.");
     int r = flame_write(writer->compare, writer->stream);
     return r == FLAME_EMPTY ? 0 : r;
-}
-
-static int write_flame_key(const struct writer *writer)
-{
-    (void)fputs(writer->compare->has_before
-                    ? "As wide as the larger side. Blue: gone or shrunk. Red: "
-                      "new or grown. Grey: the same."
-                    : "As wide as what is held.",
-                writer->stream);
-    return 0;
 }
 
 static int write_sources(const struct writer *writer)
@@ -448,7 +469,10 @@ static int write_sources(const struct writer *writer)
     const struct report *report = writer->report;
     const struct symbols_notes *notes = report->notes;
     char text[256];
-    for (int side = writer->compare->has_before ? 0 : 1; side < 2; side++) {
+    int first = report->has_no_profiles       ? 2
+                : writer->compare->has_before ? 0
+                                              : 1;
+    for (int side = first; side < 2; side++) {
         (void)fprintf(writer->stream, "<li>%s: ",
                       !writer->compare->has_before ? "profile"
                                                    : report->labels[side]);
@@ -458,8 +482,10 @@ static int write_sources(const struct writer *writer)
                     writer->stream);
         (void)fputs(")</li>\n", writer->stream);
     }
-    (void)fputs("<li>buckets: ", writer->stream);
-    markup_text(report->rules, writer->stream);
+    (void)fputs(report->has_no_profiles ? "<li>run: " : "<li>buckets: ",
+                writer->stream);
+    markup_text(report->has_no_profiles ? report->sides[1].name : report->rules,
+                writer->stream);
     (void)fputs("</li>\n", writer->stream);
     for (size_t i = 0; i < notes->count && i < SYMBOLS_NOTES_MAX; i++) {
         (void)fputs("<li>not named: ", writer->stream);
@@ -473,12 +499,12 @@ static const struct {
     const char *name;
     int (*write)(const struct writer *writer);
 } parts[] = {
-    {"title", write_title},         {"lead", write_lead},
-    {"headline", write_headline},   {"table", write_table},
-    {"verdicts", write_verdicts},   {"bars", write_bars},
-    {"troughs", write_troughs},     {"alive", write_alive},
-    {"sites", write_sites},         {"flame", write_flame},
-    {"flame_key", write_flame_key}, {"sources", write_sources},
+    {"title", write_title},       {"lead", write_lead},
+    {"headline", write_headline}, {"table", write_table},
+    {"verdicts", write_verdicts}, {"bars", write_bars},
+    {"troughs", write_troughs},   {"alive", write_alive},
+    {"sites", write_sites},       {"flame", write_flame},
+    {"climbed", write_climbed},   {"sources", write_sources},
 };
 
 /* --- the template --------------------------------------------------------- */

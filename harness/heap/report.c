@@ -363,14 +363,19 @@ static void print_sources(const struct printer *printer)
 {
     const struct report *report = printer->report;
     char text[256];
-    for (int side = report->compare->has_before ? 0 : 1; side < 2; side++) {
+    int first = report->has_no_profiles       ? 2
+                : report->compare->has_before ? 0
+                                              : 1;
+    for (int side = first; side < 2; side++) {
         (void)fprintf(printer->stream, "  %-8s %s\n           %s\n",
                       report->compare->has_before ? report->labels[side]
                                                   : "profile",
                       report->sides[side].name,
                       report_describe(&report->sides[side], text, sizeof text));
     }
-    (void)fprintf(printer->stream, "  buckets  %s\n", report->rules);
+    if (!report->has_no_profiles) {
+        (void)fprintf(printer->stream, "  buckets  %s\n", report->rules);
+    }
     for (int side = 0; side < 2; side++) {
         const struct run_heap *run = report->runs[side];
         if (run != NULL && run->verdict[0] != '\0') {
@@ -387,7 +392,14 @@ void report_print(const struct report *report, enum terminal_style style,
 {
     const struct printer printer = {report, style, stream};
     const struct symbols_notes *notes = report->notes;
+    report_print_climbed(report, style, stream);
     print_sources(&printer);
+    if (report->has_no_profiles) {
+        print_counts(&printer);
+        (void)fputc('\n', stream);
+        terminal_print_wrapped(report_no_profiles, 0, 0, stream);
+        return;
+    }
     print_buckets(&printer);
     print_counts(&printer);
     if (report->compare->has_before) {

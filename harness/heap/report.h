@@ -45,6 +45,7 @@ struct report {
     /* Where the profiles come from: two runs, or (only [1]) first and last of
      * one; NULL: not from runs. */
     const struct run_heap *runs[2];
+    bool has_no_profiles; /* then |compare| is empty and the runs are all */
     const struct symbols_notes *notes;
     const char *rules; /* the rules file */
     size_t sites_shown;
@@ -53,6 +54,19 @@ struct report {
 void report_print(const struct report *report, enum terminal_style style,
                   FILE *stream);
 void report_print_markdown(const struct report *report, FILE *stream);
+
+/* What climbed in the runs, whole; nothing where nothing did. The first line is
+ * the one that `plateau run` prints (report_climbed.c). */
+void report_print_climbed(const struct report *report,
+                          enum terminal_style style, FILE *stream);
+void report_print_climbed_markdown(const struct report *report, FILE *stream);
+void report_print_climbed_html(const struct report *report, FILE *stream);
+
+/* How to get call sites. */
+extern const char report_no_profiles[];
+
+/* What would begin or end something in Markdown stands for itself. */
+void report_print_escaped(const char *text, FILE *stream);
 
 /* Half of the interval in which 95 of 100 such profiles put |bytes|, for the
  * share that sampling has in it. */

@@ -5,8 +5,7 @@
 
 enum { AMOUNT_SIZE = 40 };
 
-/* What would begin or end something in Markdown stands for itself. */
-static void print_escaped(const char *text, FILE *stream)
+void report_print_escaped(const char *text, FILE *stream)
 {
     for (; *text != '\0'; text++) {
         if (strchr("\\`*_{}[]<>|#", *text) != NULL) {
@@ -30,7 +29,7 @@ static void print_row(const struct report *report, const char *label,
     char percent[AMOUNT_SIZE];
     const char *mark = is_bold ? "**" : "";
     (void)fprintf(stream, "| %s", mark);
-    print_escaped(label, stream);
+    report_print_escaped(label, stream);
     if (report->compare->has_before) {
         (void)fprintf(
             stream, "%s | %s%s%s | %s%s%s | %s%s%s | %s%s%s |\n", mark, mark,
@@ -78,7 +77,7 @@ static void print_sites(const struct report *report, bool is_growth,
         }
         (void)fprintf(stream, "| %s | ",
                       bytes_text(shown, compare->has_before, text));
-        print_escaped(compare->buckets[site->bucket].name, stream);
+        report_print_escaped(compare->buckets[site->bucket].name, stream);
         (void)fputs(" | ", stream);
         for (uint32_t k = 0; k < site->lines_count && k < REPORT_STACK_SHOWN;
              k++) {
@@ -86,11 +85,12 @@ static void print_sites(const struct report *report, bool is_growth,
             const struct compare_line *line =
                 &compare->lines[site->lines_first + k];
             (void)fputs(k > 0 ? " < " : "", stream);
-            print_escaped(words_text(compare->words, line->function), stream);
+            report_print_escaped(words_text(compare->words, line->function),
+                                 stream);
             (void)report_place(compare, line, place, sizeof place);
             if (k == 0 && place[0] != '\0') {
                 (void)fputs(" (", stream);
-                print_escaped(place, stream);
+                report_print_escaped(place, stream);
                 (void)fputs(")", stream);
             }
         }
@@ -146,7 +146,7 @@ static void print_counts(const struct report *report, FILE *stream)
                           report->labels[0], report->labels[1]);
         }
         (void)fputs("| ", stream);
-        print_escaped(counts[i].name, stream);
+        report_print_escaped(counts[i].name, stream);
         (void)fprintf(stream, " | %s | %s |\n",
                       report_alive(&counts[i], 0, texts[0], sizeof texts[0]),
                       report_alive(&counts[i], 1, texts[1], sizeof texts[1]));
@@ -161,7 +161,7 @@ static void print_verdicts(const struct report *report, FILE *stream)
             (void)fprintf(stream, "**%s** (%s): ", run->verdict,
                           report->runs[0] != NULL ? report->labels[side]
                                                   : "the run");
-            print_escaped(run->reason, stream);
+            report_print_escaped(run->reason, stream);
             (void)fputs("\n\n", stream);
         }
     }
@@ -174,8 +174,11 @@ void report_print_markdown(const struct report *report, FILE *stream)
     char text[256];
     (void)fprintf(stream, "## Heap%s\n\n",
                   compare->has_before ? ", before and after" : "");
+    report_print_climbed_markdown(report, stream);
     print_verdicts(report, stream);
-    print_table(report, stream);
+    if (!report->has_no_profiles) {
+        print_table(report, stream);
+    }
     print_counts(report, stream);
     if (compare->has_before) {
         print_sites(report, false, "Call sites that shrank most", stream);
@@ -184,21 +187,26 @@ void report_print_markdown(const struct report *report, FILE *stream)
         print_sites(report, true, "Call sites that hold most", stream);
     }
     (void)fputc('\n', stream);
+    if (report->has_no_profiles) {
+        report_print_escaped(report_no_profiles, stream);
+        (void)fputc('\n', stream);
+        return;
+    }
     for (int side = compare->has_before ? 0 : 1; side < 2; side++) {
         (void)fputs(!compare->has_before ? "Profile: "
                     : side == 0          ? "Before: "
                                          : "After: ",
                     stream);
-        print_escaped(report->sides[side].name, stream);
+        report_print_escaped(report->sides[side].name, stream);
         (void)fprintf(stream, " (%s)  \n",
                       report_describe(&report->sides[side], text, sizeof text));
     }
     (void)fputs("Buckets: ", stream);
-    print_escaped(report->rules, stream);
+    report_print_escaped(report->rules, stream);
     (void)fputc('\n', stream);
     for (size_t i = 0; i < notes->count && i < SYMBOLS_NOTES_MAX; i++) {
         (void)fputs("  \nNot named: ", stream);
-        print_escaped(notes->texts[i], stream);
+        report_print_escaped(notes->texts[i], stream);
         (void)fputc('\n', stream);
     }
 }

@@ -88,6 +88,19 @@ static double value_at(const struct store_trough *troughs, size_t count,
 
 /* --- which observer, which ebbs ------------------------------------------- */
 
+/* The first and the last ebb that settled; 0 where there is none. */
+static void span_ebbs(const struct reader *reader, uint32_t *ret_first,
+                      uint32_t *ret_last)
+{
+    for (size_t i = 0; i < reader->ebbs_count; i++) {
+        if (reader->ebbs[i].is_settled) {
+            *ret_first =
+                *ret_first > 0 ? *ret_first : (uint32_t)reader->ebbs[i].seq;
+            *ret_last = (uint32_t)reader->ebbs[i].seq;
+        }
+    }
+}
+
 /* The ebbs of |observer|'s profiles into the run. 0; 1: it has none; -errno. */
 static int choose_ebbs(const struct reader *reader, const char *observer,
                        uint32_t *ret_first, uint32_t *ret_last)
@@ -129,8 +142,14 @@ static int consider(struct reader *reader, const struct store_slot *slot,
         return 0;
     }
     int r = choose_ebbs(reader, name, &ebbs[0], &ebbs[1]);
-    if (r != 0) {
+    bool has_profiles = r == 0;
+    if (r < 0 || (!has_profiles && reader->run->has_profiles)) {
         return r < 0 ? r : 0;
+    }
+    if (!has_profiles) {
+        span_ebbs(reader, &ebbs[0], &ebbs[1]);
+    } else if (!reader->run->has_profiles) {
+        *most = -1; /* whoever came before had none */
     }
     const struct store_series *series =
         find_series(reader, slot->id, allocated_metric);
@@ -152,6 +171,7 @@ static int consider(struct reader *reader, const struct store_slot *slot,
         *most = held;
         reader->slot_id = slot->id;
         (void)snprintf(run->observer, sizeof run->observer, "%s", name);
+        run->has_profiles = has_profiles;
         run->first_ebb = ebbs[0];
         run->last_ebb = ebbs[1];
         run->allocated[0] = values[0];
@@ -170,11 +190,9 @@ static int choose_observer(struct reader *reader,
         r = consider(reader, &slots[i], wanted, &most);
     }
     if (r == 0 && reader->run->observer[0] == '\0') {
-        err_set(reader->err, reader->folder, 0, 0,
-                "has no heap profiles%s%s; they are written at the ebbs of a "
-                "scenario that says 'heap: {profile: true}', by observers that "
-                "run on jemalloc",
-                wanted != NULL ? " of " : "", wanted != NULL ? wanted : "");
+        err_set(reader->err, reader->folder, 0, 0, "has no observer%s%s",
+                wanted != NULL ? " of the name " : "",
+                wanted != NULL ? wanted : "");
         r = -ENODATA;
     }
     return r;
@@ -295,16 +313,24 @@ static int read_verdict(struct reader *reader)
     if (r < 0) {
         return blame_store(reader, r);
     }
-    for (size_t i = 0; series != NULL && i < count; i++) {
-        if (verdicts[i].series_id == series->id) {
+    for (size_t i = 0; i < count; i++) {
+        if (series != NULL && verdicts[i].series_id == series->id) {
             (void)snprintf(reader->run->verdict, sizeof reader->run->verdict,
                            "%s", verdicts[i].verdict);
             (void)snprintf(reader->run->reason, sizeof reader->run->reason,
                            "%s", verdicts[i].reason);
         }
+        if (verdicts[i].series_id == 0) {
+            (void)snprintf(reader->run->whole, sizeof reader->run->whole, "%s",
+                           verdicts[i].verdict);
+        }
     }
     free(verdicts);
-    return 0;
+    if (strcmp(reader->run->whole, "CLIMB") == 0) {
+        r = store_climbed(reader->store, &reader->run->climbed,
+                          &reader->run->climbed_count);
+    }
+    return r < 0 ? blame_store(reader, r) : 0;
 }
 
 static int read_all(struct reader *reader, const char *wanted)
@@ -373,5 +399,6 @@ void run_heap_deinit(struct run_heap *run)
     for (size_t i = 0; i < run->lines_count; i++) {
         free(run->lines[i].points);
     }
+    free(run->climbed);
     *run = (struct run_heap){.allocated = {NAN, NAN}};
 }

@@ -1,15 +1,17 @@
 /* run_heap.h - what a recorded run knows about an observer's heap.
  *
- * Of one observer: which ebbs left a heap profile (dumps.h), what the allocator
- * said it had handed out at each, what the judge said, and how many of each
- * kind of thing were alive: the pairs of its tally (spawned less finished) and
- * its gauges that count things. Of all observers: the troughs of allocated
+ * Of the run: its verdict, and after a CLIMB the attribution. Of one observer:
+ * which ebbs left a heap profile (dumps.h), what the allocator said it had
+ * handed out at each, what the judge said, and how many of each kind of thing
+ * were alive: the pairs of its tally (spawned less finished) and its gauges
+ * that count things. Of all observers: the troughs of allocated
  * memory, for a picture.
  */
 #ifndef PLATEAU_HEAP_RUN_HEAP_H
 #define PLATEAU_HEAP_RUN_HEAP_H
 
 #include "err.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,6 +50,10 @@ struct run_heap {
     char observer[RUN_HEAP_NAME_SIZE]; /* ROLE-ORDINAL */
     char verdict[16];                  /* of its allocated memory; "": none */
     char reason[256];
+    char whole[16];                /* the verdict of the run; "": none */
+    struct store_climbed *climbed; /* after a CLIMB: best explanation first */
+    size_t climbed_count;
+    bool has_profiles;   /* without: of all ebbs of the observer */
     uint32_t first_ebb;  /* the first settled one with a profile */
     uint32_t last_ebb;   /* the last with one; may be the same */
     double allocated[2]; /* bytes at these; NaN when not known */
@@ -58,9 +64,9 @@ struct run_heap {
 };
 
 /* Reads the run in |folder|; |observer| NULL: the one that has a profile and
- * holds most at the end. 0, to be released; or -errno and |err|: -ENOENT when
- * there is no such run or observer, -ENODATA when it has no profiles, or what
- * store_open() says. */
+ * holds most at the end; of observers without profiles the one that holds most.
+ * 0, to be released; or -errno and |err|: -ENOENT when there is no such run,
+ * -ENODATA when there is no such observer, or what store_open() says. */
 int run_heap_load(const char *folder, const char *observer,
                   struct run_heap *run, struct err *err);
 void run_heap_deinit(struct run_heap *run);

@@ -179,13 +179,59 @@ static void counts_what_is_alive_and_whether_it_grows(void **state)
     run_heap_deinit(&run);
 }
 
-static void a_run_without_profiles_says_how_to_get_them(void **state)
+static void a_run_without_profiles_is_known_all_the_same(void **state)
 {
     (void)state;
     struct run_heap run;
     struct err err = {0};
-    assert_int_equal(run_heap_load(folder, NULL, &run, &err), -ENODATA);
-    assert_non_null(strstr(err.sentence, "heap: {profile: true}"));
+    assert_int_equal(run_heap_load(folder, NULL, &run, &err), 0);
+    assert_false(run.has_profiles);
+    assert_string_equal(run.observer, "server-1");
+    assert_int_equal(run.first_ebb, 2); /* the first did not settle */
+    assert_int_equal(run.last_ebb, 9);
+    assert_int_equal(run.counts_count, 2);
+    run_heap_deinit(&run);
+}
+
+/* Whoever wrote profiles goes before who holds more and wrote none. */
+static void an_observer_with_profiles_is_taken_first(void **state)
+{
+    (void)state;
+    struct run_heap run;
+    struct err err = {0};
+    leave_dumps("server-0");
+    assert_int_equal(run_heap_load(folder, NULL, &run, &err), 0);
+    assert_true(run.has_profiles);
+    assert_string_equal(run.observer, "server-0");
+    run_heap_deinit(&run);
+}
+
+static void a_climb_brings_its_attribution(void **state)
+{
+    (void)state;
+    struct run_heap run;
+    struct err err = {0};
+    struct store *store = NULL;
+    char path[160];
+    const struct store_verdict climb = {.verdict = "CLIMB"};
+    const struct store_verdict level = {.verdict = "PLATEAU"};
+    const struct store_climbed what = {.rank = 1,
+                                       .kind = "pair",
+                                       .name = "loops",
+                                       .sentence = "loops: they outlive"};
+    (void)snprintf(path, sizeof path, "%s/run.db", folder);
+    assert_int_equal(store_open(path, &store, &err), 0);
+    assert_int_equal(store_verdicts_put(store, &climb, 1, &what, 1), 0);
+    assert_int_equal(run_heap_load(folder, NULL, &run, &err), 0);
+    assert_string_equal(run.whole, "CLIMB");
+    assert_int_equal(run.climbed_count, 1);
+    assert_string_equal(run.climbed[0].sentence, "loops: they outlive");
+    run_heap_deinit(&run);
+    assert_int_equal(store_verdicts_put(store, &level, 1, &what, 1), 0);
+    assert_int_equal(run_heap_load(folder, NULL, &run, &err), 0);
+    assert_int_equal(run.climbed_count, 0);
+    run_heap_deinit(&run);
+    store_close(store);
 }
 
 static void a_folder_without_a_run_is_said(void **state)
@@ -218,7 +264,9 @@ int main(void)
         TEST(takes_the_observer_that_holds_most),
         TEST(takes_the_observer_that_was_asked_for),
         TEST(counts_what_is_alive_and_whether_it_grows),
-        TEST(a_run_without_profiles_says_how_to_get_them),
+        TEST(a_run_without_profiles_is_known_all_the_same),
+        TEST(an_observer_with_profiles_is_taken_first),
+        TEST(a_climb_brings_its_attribution),
         TEST(a_folder_without_a_run_is_said),
         cmocka_unit_test(growing_is_what_never_falls_back),
     };

@@ -128,29 +128,32 @@ static void print_heading(const struct printer *printer, const char *text)
     (void)fputc('\n', printer->stream);
 }
 
-/* Prints |text| from column |column| on, where the cursor stands, broken
- * between words to stay within TERMINAL_COLUMNS; further lines begin at
- * |indent|. A word that is longer than a line stays whole. */
-static void print_wrapped(const struct printer *printer, const char *text,
-                          int column, int indent)
+void terminal_print_wrapped(const char *text, int column, int indent,
+                            FILE *stream)
 {
     bool is_first = true;
     while (*text != '\0') {
         size_t length = strcspn(text, " \n");
         if (!is_first && column + 1 + (int)length > TERMINAL_COLUMNS) {
-            (void)fprintf(printer->stream, "\n%*s", indent, "");
+            (void)fprintf(stream, "\n%*s", indent, "");
             column = indent;
         } else if (!is_first) {
-            (void)fputc(' ', printer->stream);
+            (void)fputc(' ', stream);
             column++;
         }
-        (void)fwrite(text, 1, length, printer->stream);
+        (void)fwrite(text, 1, length, stream);
         column += (int)length;
         is_first = false;
         text += length;
         text += strspn(text, " \n");
     }
-    (void)fputc('\n', printer->stream);
+    (void)fputc('\n', stream);
+}
+
+static void print_wrapped(const struct printer *printer, const char *text,
+                          int column, int indent)
+{
+    terminal_print_wrapped(text, column, indent, printer->stream);
 }
 
 static void print_fact(const struct printer *printer, const char *name,

@@ -31,6 +31,12 @@ void terminal_print(const struct summary *summary, enum terminal_style style,
 int terminal_write(const struct summary *summary, const char *path,
                    struct err *err);
 
+/* Prints |text| and a newline, the cursor being at |column|, broken between
+ * words to stay within TERMINAL_COLUMNS; further lines begin at |indent|. A
+ * word that is longer than a line stays whole. */
+void terminal_print_wrapped(const char *text, int column, int indent,
+                            FILE *stream);
+
 /* Writes "1.5 MiB" for bytes (|unit| "B"), or "1,234" and the unit, to |text|
  * of |size| bytes; "-" for NaN. With |is_change| a plus stands before what is
  * above zero. Returns |text|. */

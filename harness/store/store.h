@@ -23,7 +23,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_NAME_MAX = 64, STORE_EVENT_KIND_MAX = 16 };
+enum {
+    STORE_NAME_MAX = 64,
+    STORE_SENTENCE_MAX = 320,
+    STORE_EVENT_KIND_MAX = 16
+};
 
 struct store;
 
@@ -225,7 +229,7 @@ struct store_climbed {
     double with_memory;     /* 0 to 1: how far its growth is that of memory */
     double bytes_each;      /* of memory for one of it */
     double bytes_per_event; /* of memory's growth, explained by it */
-    char sentence[320];
+    char sentence[STORE_SENTENCE_MAX];
 };
 
 /* Replaces all verdicts that are stored with these, and commits. A NaN slope
