@@ -253,6 +253,9 @@ static int write_table(const struct writer *writer)
                               report_error_bytes(&compare->total[1])};
     const double allocated[2] = {report->sides[0].allocated_bytes,
                                  report->sides[1].allocated_bytes};
+    if (report->runs[1] != NULL) {
+        (void)fputs("<h2>What is held</h2>\n", writer->stream);
+    }
     if (compare->has_before) {
         (void)fprintf(writer->stream,
                       "<table><thead><tr><th>bucket</th><th>%s</th>"

@@ -15,12 +15,12 @@ const char report_no_profiles[] =
     "at the ebbs of a scenario that says 'heap: {profile: true}', by observers "
     "that run on jemalloc or with the preload library.";
 
-/* "+62.6 KiB/event"; what a row above explains as well is "". */
+/* "+62.6 KiB/event"; "-" where a row above explains it as well. */
 static const char *explained(const struct store_climbed *row,
                              char text[AMOUNT_SIZE + 8])
 {
     char amount[AMOUNT_SIZE];
-    text[0] = '\0';
+    (void)snprintf(text, AMOUNT_SIZE + 8, "-");
     if (!isnan(row->bytes_per_event)) {
         (void)snprintf(text, AMOUNT_SIZE + 8, "%s/event",
                        terminal_amount(row->bytes_per_event, "B", true, amount,
@@ -109,7 +109,8 @@ void report_print_climbed_markdown(const struct report *report, FILE *stream)
 /* The name of a row stands out; the rest of the sentence is small print. */
 static void write_sentence(const char *sentence, FILE *stream)
 {
-    size_t name = strcspn(sentence, ":");
+    const char *colon = strstr(sentence, ": ");
+    size_t name = colon != NULL ? (size_t)(colon - sentence) : strlen(sentence);
     char text[STORE_SENTENCE_MAX];
     (void)snprintf(text, sizeof text, "%.*s", (int)name, sentence);
     (void)fputs("<div><code>", stream);
