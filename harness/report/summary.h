@@ -76,6 +76,7 @@ struct summary {
     char reason[SUMMARY_SENTENCE_SIZE];
     char sources[SUMMARY_SENTENCE_SIZE]; /* which of them agree; "": one only */
     char early[SUMMARY_SENTENCE_SIZE]; /* why it ended early; "": it did not */
+    char evidence[2 * SUMMARY_SENTENCE_SIZE]; /* what was judged, by role; "" */
     double verdict_s;   /* from the first process to the end of churn; NaN */
     double extension_s; /* more of the run that might settle it; NaN: none */
 

@@ -290,6 +290,9 @@ static void print_run(const struct printer *printer,
     if (!isnan(summary->duration_s)) {
         print_fact(printer, "judged", "%.1f s", summary->duration_s);
     }
+    if (summary->evidence[0] != '\0') {
+        print_fact(printer, "evidence", "%s", summary->evidence);
+    }
     if (summary->has_churn) {
         print_churn(printer, summary);
     } else if (summary->events_by[0] != '\0') {
