@@ -16,8 +16,9 @@ int duration_parse(const char *text, double *ret_s)
     } units[] = {{"", 1.},   {"s", 1.},    {"ms", 1e-3},
                  {"m", 60.}, {"h", 3600.}, {"d", 86400.}};
     char *end = NULL;
-    if (!isdigit((unsigned char)text[0])) {
-        return -EINVAL; /* nor "inf", "nan", a sign or a blank */
+    /* Nor "inf", "nan", a sign, a blank, or 0x10. */
+    if (!isdigit((unsigned char)text[0]) || strpbrk(text, "xX") != NULL) {
+        return -EINVAL;
     }
     double number = strtod(text, &end);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {

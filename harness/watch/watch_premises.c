@@ -1,13 +1,16 @@
 #include "watch/watch_premises.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Of readings of a count, so many may fail. */
 static const double failed_share_max = 0.1;
 
 static int tell_command(const struct run_facts *facts, struct summary *summary)
 {
-    return facts->watch.command_end[0] == '\0' || facts->how == RUN_INVALID
+    /* One that ended by itself is in the sentence already. */
+    return facts->watch.command_end[0] == '\0' ||
+                   strstr(facts->sentence, facts->watch.command_end) != NULL
                ? 0
                : summary_add_premise(summary, "the command", true, "%s",
                                      facts->watch.command_end);

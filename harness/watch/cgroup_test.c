@@ -1,0 +1,170 @@
+#include "watch/cgroup.h"
+
+#include "host.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER_ID                                                               \
+    "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+
+/* Two trees as kernels of version 2 and 1 show them. */
+static char root[] = "/tmp/plateau-cgroup.XXXXXX";
+static struct cgroup_trees *trees;
+
+static void add_group(const char *path, const char *pids)
+{
+    char full[HOST_PATH_MAX];
+    char made[HOST_PATH_MAX];
+    (void)snprintf(full, sizeof full, "%s/%s", root, path);
+    (void)host_make_folder(full, made);
+    (void)snprintf(full, sizeof full, "%s/%s/cgroup.procs", root, path);
+    FILE *file = fopen(full, "w");
+    assert_non_null(file);
+    assert_true(fputs(pids, file) >= 0);
+    (void)fclose(file);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    trees = calloc(1, sizeof *trees);
+    if (trees == NULL || mkdtemp(root) == NULL) {
+        return -1;
+    }
+    add_group("two/system.slice/nginx.service", "11\n12\n");
+    add_group("two/system.slice/nginx.service/workers", "13\n0\n");
+    add_group("two/system.slice/ssh.service", "");
+    add_group("two/system.slice/docker-" ID ".scope", "21\n");
+    add_group("two/machine.slice/libpod-conmon-" OTHER_ID ".scope", "30\n");
+    add_group("two/machine.slice/libpod-" OTHER_ID ".scope", "31\n");
+    add_group("two/user.slice/a/app@1.service", "41\n");
+    add_group("two/user.slice/b/app@1.service", "42\n");
+    add_group("one/docker/" ID, "51\n");
+    add_group("one/system.slice/cron.service", "61\n");
+    trees->count = 2;
+    (void)snprintf(trees->folders[0], HOST_PATH_MAX, "%s/two", root);
+    (void)snprintf(trees->folders[1], HOST_PATH_MAX, "%s/one", root);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    host_remove_folder(root);
+    free(trees);
+    return 0;
+}
+
+static void assert_found(enum cgroup_by by, const char *name,
+                         const char *wanted)
+{
+    char folder[HOST_PATH_MAX];
+    struct err err = {0};
+    if (cgroup_find(trees, by, name, folder, &err) != 0) {
+        fail_msg("%s: %s", name, err.sentence);
+    }
+    assert_string_equal(folder + strlen(root) + 1, wanted);
+}
+
+static void assert_refused(enum cgroup_by by, const char *name, int result,
+                           const char *word)
+{
+    char folder[HOST_PATH_MAX];
+    struct err err = {0};
+    assert_int_equal(cgroup_find(trees, by, name, folder, &err), result);
+    if (strstr(err.sentence, word) == NULL) {
+        fail_msg("%s: %s", name, err.sentence);
+    }
+}
+
+static void a_unit_is_found_with_or_without_its_ending(void **state)
+{
+    (void)state;
+    assert_found(CGROUP_BY_UNIT, "nginx", "two/system.slice/nginx.service");
+    assert_found(CGROUP_BY_UNIT, "nginx.service",
+                 "two/system.slice/nginx.service");
+    assert_found(CGROUP_BY_UNIT, "cron", "one/system.slice/cron.service");
+    assert_refused(CGROUP_BY_UNIT, "ngin", -ENOENT, "ngin.service");
+    assert_refused(CGROUP_BY_UNIT, "app@1", -EINVAL, "2 cgroups");
+}
+
+static void a_container_is_found_by_the_beginning_of_its_id(void **state)
+{
+    (void)state;
+    assert_found(CGROUP_BY_CONTAINER, "012345",
+                 "two/system.slice/docker-" ID ".scope");
+    assert_found(CGROUP_BY_CONTAINER, OTHER_ID,
+                 "two/machine.slice/libpod-" OTHER_ID ".scope");
+    assert_refused(CGROUP_BY_CONTAINER, "abcdef", -ENOENT, "abcdef");
+    assert_refused(CGROUP_BY_CONTAINER, "01234", -EINVAL, "no container's id");
+    assert_refused(CGROUP_BY_CONTAINER, "webserver", -EINVAL,
+                   "no container's id");
+}
+
+static void a_path_is_a_folder_or_one_within_a_tree(void **state)
+{
+    (void)state;
+    char full[HOST_PATH_MAX];
+    (void)snprintf(full, sizeof full, "%s/one/docker/" ID, root);
+    assert_found(CGROUP_BY_PATH, full, "one/docker/" ID);
+    assert_found(CGROUP_BY_PATH, "/system.slice/cron.service",
+                 "one/system.slice/cron.service");
+    assert_found(CGROUP_BY_PATH, "system.slice/ssh.service",
+                 "two/system.slice/ssh.service");
+    assert_refused(CGROUP_BY_PATH, "/system.slice/none", -ENOENT,
+                   "is no cgroup");
+}
+
+static void members_of_groups_below_count_too(void **state)
+{
+    (void)state;
+    char full[HOST_PATH_MAX];
+    int64_t pids[8];
+    size_t count = 0;
+    (void)snprintf(full, sizeof full, "%s/two/system.slice/nginx.service",
+                   root);
+    assert_int_equal(cgroup_members(full, pids, 8, &count), 0);
+    assert_int_equal(count, 3);
+    assert_int_equal(pids[0] + pids[1] + pids[2], 11 + 12 + 13);
+    assert_int_equal(cgroup_members(full, pids, 2, &count), 0);
+    assert_int_equal(count, 3);
+    (void)snprintf(full, sizeof full, "%s/gone", root);
+    assert_int_equal(cgroup_members(full, pids, 8, &count), -ENOENT);
+}
+
+static void the_trees_of_this_machine_are_folders(void **state)
+{
+    (void)state;
+    struct cgroup_trees *found = calloc(1, sizeof *found);
+    assert_non_null(found);
+    assert_int_equal(cgroup_find_trees(found), 0);
+    for (size_t i = 0; i < found->count; i++) {
+        struct stat st;
+        assert_int_equal(stat(found->folders[i], &st), 0);
+        assert_true(S_ISDIR(st.st_mode));
+    }
+    free(found);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_unit_is_found_with_or_without_its_ending),
+        cmocka_unit_test(a_container_is_found_by_the_beginning_of_its_id),
+        cmocka_unit_test(a_path_is_a_folder_or_one_within_a_tree),
+        cmocka_unit_test(members_of_groups_below_count_too),
+        cmocka_unit_test(the_trees_of_this_machine_are_folders),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
