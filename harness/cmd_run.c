@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "event_list.h"
 #include "exit_code.h"
 #include "guardian.h"
 #include "report/plot.h"
@@ -18,13 +19,15 @@ struct arguments {
     const char *folder;
     const char *seed;
     const char *duration;
+    const char *replay;
     bool is_quiet;
 };
 
 static void print_help(void)
 {
     (void)printf(
-        "Usage: plateau run [OPTION...] SCENARIO.yaml\n\n"
+        "Usage: plateau run [OPTION...] SCENARIO.yaml\n"
+        "       plateau run [OPTION...] --replay RUN\n\n"
         "Starts the scenario's processes, kills and respawns its churners on "
         "a seeded\n"
         "schedule, samples the memory of its observers, judges it, and leaves "
@@ -35,6 +38,12 @@ static void print_help(void)
         "  --seed N         of the schedule; a run is replayed from its seed\n"
         "  --duration S     churn for so many seconds instead of the "
         "scenario's\n"
+        "  --replay LIST    do the events of LIST, in place of the "
+        "scenario's schedule:\n"
+        "                   a recorded run (its scenario, seed and duration "
+        "count as well,\n"
+        "                   where none is given), or CSV of 'plateau "
+        "events'\n"
         "  --quiet          no progress\n"
         "  --help           print this\n\n"
         "Ctrl-C ends the run cleanly and judges what there is; twice kills "
@@ -58,6 +67,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         {"out", required_argument, NULL, 'o'},
         {"seed", required_argument, NULL, 's'},
         {"duration", required_argument, NULL, 'd'},
+        {"replay", required_argument, NULL, 'r'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -75,6 +85,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         case 'd':
             arguments->duration = optarg;
             break;
+        case 'r':
+            arguments->replay = optarg;
+            break;
         case 'q':
             arguments->is_quiet = true;
             break;
@@ -85,21 +98,26 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             return complain("that is no option of ours");
         }
     }
-    if (optind + 1 != argc) {
-        return complain(optind == argc ? "name a scenario"
-                                       : "name one scenario only");
+    if (optind + 1 == argc) {
+        arguments->scenario = argv[optind];
+        return -1;
     }
-    arguments->scenario = argv[optind];
-    return -1;
+    if (optind != argc) {
+        return complain("name one scenario only");
+    }
+    return arguments->replay != NULL ? -1 : complain("name a scenario");
 }
 
+/* What was given, else that of the run that is replayed, else the scenario's,
+ * else one that is drawn. */
 static int apply_seed(const struct arguments *arguments,
-                      const struct scenario *scenario, uint64_t *ret_seed)
+                      const struct scenario *scenario,
+                      const struct event_list *replay, uint64_t *ret_seed)
 {
     char *end = NULL;
     if (arguments->seed == NULL) {
-        *ret_seed = scenario->seed;
-        if (!scenario->has_seed) {
+        *ret_seed = replay->has_run ? replay->seed : scenario->seed;
+        if (!replay->has_run && !scenario->has_seed) {
             uint32_t drawn = 1;
             (void)getrandom(&drawn, sizeof drawn, 0);
             *ret_seed = drawn;
@@ -115,10 +133,14 @@ static int apply_seed(const struct arguments *arguments,
 }
 
 static int apply_duration(const struct arguments *arguments,
+                          const struct event_list *replay,
                           struct scenario *scenario)
 {
     char *end = NULL;
     if (arguments->duration == NULL) {
+        if (arguments->scenario == NULL && replay->has_run) {
+            scenario->duration_s = replay->duration_s;
+        }
         return 0;
     }
     double seconds = strtod(arguments->duration, &end);
@@ -130,8 +152,44 @@ static int apply_duration(const struct arguments *arguments,
     return 0;
 }
 
+/* Where the list of events is: as given, or as the scenario names it, from its
+ * own folder on. "": there is none. */
+static void find_list(const struct arguments *arguments,
+                      const struct scenario *scenario,
+                      char ret_path[HOST_PATH_MAX])
+{
+    const char *named = scenario->replay;
+    const char *slash = strrchr(scenario->file, '/');
+    int folder = slash != NULL && named[0] != '/' && named[0] != '\0'
+                     ? (int)(slash - scenario->file) + 1
+                     : 0;
+    (void)snprintf(ret_path, HOST_PATH_MAX, "%.*s%s", folder, scenario->file,
+                   named);
+    if (arguments->replay != NULL) {
+        (void)snprintf(ret_path, HOST_PATH_MAX, "%s", arguments->replay);
+    }
+}
+
+/* Reads the list of events, if there is to be one. 0 or an exit code. */
+static int load_list(const char *path, const struct scenario *scenario,
+                     struct event_list *ret_list)
+{
+    struct err err = {0};
+    int result =
+        path[0] != '\0' ? event_list_read(path, scenario, ret_list, &err) : 0;
+    if (result == 0) {
+        return 0;
+    }
+    if (err.file[0] == '\0') {
+        (void)snprintf(err.file, sizeof err.file, "%.255s", path);
+    }
+    command_complain(&err);
+    return result == -ENOENT ? EXIT_DATA : command_exit_code(result);
+}
+
 static int run_scenario(const struct arguments *arguments,
-                        struct scenario *scenario)
+                        struct scenario *scenario,
+                        const struct event_list *replay, const char *list_path)
 {
     char meshnode[HOST_PATH_MAX] = "";
     char preload[HOST_PATH_MAX] = "";
@@ -143,11 +201,13 @@ static int run_scenario(const struct arguments *arguments,
         .meshnode = meshnode,
         .preload = preload,
         .is_quiet = arguments->is_quiet,
+        .replay = replay->count > 0 ? replay : NULL,
+        .replay_path = list_path,
     };
-    if (apply_seed(arguments, scenario, &options.seed) != 0) {
+    if (apply_seed(arguments, scenario, replay, &options.seed) != 0) {
         return complain("--seed should be a whole number");
     }
-    if (apply_duration(arguments, scenario) != 0) {
+    if (apply_duration(arguments, replay, scenario) != 0) {
         return complain("--duration should be 1 to 604800 seconds");
     }
     (void)command_meshnode(meshnode);
@@ -160,30 +220,47 @@ static int run_scenario(const struct arguments *arguments,
     return command_judge(folder);
 }
 
-int cmd_run(int argc, char **argv)
+static void begin_guardian(void)
 {
-    struct arguments arguments = {0};
-    struct scenario *scenario = NULL;
-    struct err err = {0};
-    int code = parse(argc, argv, &arguments);
-    if (code >= 0) {
-        return code;
-    }
-    int result = scenario_load(arguments.scenario, &scenario, &err);
-    if (result != 0) {
-        command_complain(&err);
-        return result == -ENOMEM ? EXIT_SOFTWARE : EXIT_USAGE;
-    }
     const struct guardian_config guardian = {
         .who = "plateau run", .exit_code = EXIT_SOFTWARE, .tidy = plot_tidy};
-    result = guardian_begin(&guardian);
+    int result = guardian_begin(&guardian);
     if (result != 0) {
         (void)fprintf(stderr,
                       "plateau run: goes on without its guardian: %s; what the "
                       "targets start may outlive a kill -9 of it\n",
                       strerror(-result));
     }
-    code = run_scenario(&arguments, scenario);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    struct scenario *scenario = NULL;
+    struct event_list replay = {0};
+    struct err err = {0};
+    char path[HOST_PATH_MAX];
+    int code = parse(argc, argv, &arguments);
+    if (code >= 0) {
+        return code;
+    }
+    /* A run that is replayed knows its scenario. */
+    (void)snprintf(path, sizeof path, "%s/scenario.yaml",
+                   arguments.replay != NULL ? arguments.replay : "");
+    int result =
+        scenario_load(arguments.scenario != NULL ? arguments.scenario : path,
+                      &scenario, &err);
+    if (result != 0) {
+        command_complain(&err);
+        return result == -ENOMEM ? EXIT_SOFTWARE : EXIT_USAGE;
+    }
+    find_list(&arguments, scenario, path);
+    code = load_list(path, scenario, &replay);
+    if (code == 0) {
+        begin_guardian();
+        code = run_scenario(&arguments, scenario, &replay, path);
+    }
+    event_list_deinit(&replay);
     scenario_free(scenario);
     return code;
 }

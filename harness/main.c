@@ -15,6 +15,7 @@ static const struct {
     {"run", cmd_run, "run a scenario, judge it, report"},
     {"watch", cmd_watch, "sample and judge what somebody else started"},
     {"check", cmd_check, "judge a recorded run, or a CSV file, again"},
+    {"events", cmd_events, "print the churn events of a recorded run as CSV"},
     {"report", cmd_report, "say what a heap holds, or how two differ"},
     {"selftest", cmd_selftest, "measure how often the judge is wrong"},
 };
@@ -60,11 +61,10 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    (void)fprintf(
-        stderr,
-        "plateau: no command '%s'; there are: run, watch, check, report, "
-        "selftest, reference. "
-        "Try 'plateau --help'.\n",
-        word);
+    (void)fprintf(stderr, "plateau: no command '%s'; there are: ", word);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        (void)fprintf(stderr, "%s, ", commands[i].name);
+    }
+    (void)fprintf(stderr, "reference. Try 'plateau --help'.\n");
     return EXIT_USAGE;
 }

@@ -123,6 +123,10 @@ static void note_beginning(struct run *run)
     note(run, "run.seed", "%" PRIu64, options->seed);
     note(run, "run.started", "%s", host_local_time(text));
     note(run, "run.duration_s", "%.17g", options->scenario->duration_s);
+    if (options->replay != NULL) {
+        note(run, "churn.replayed", "%zu", options->replay->count);
+        note(run, "churn.replayed_from", "%s", options->replay_path);
+    }
     note(run, "machine.system", "%s", host_describe(text));
     note(run, "machine.cpus", "%ld", host_cpus());
     (void)store_meta_set(run->store, "scenario.text", options->scenario->text);
@@ -363,6 +367,7 @@ static void stop_watchers(struct run *run)
 
 static int make_supervisor(struct run *run, struct err *err)
 {
+    const struct event_list *replay = run->options->replay;
     struct supervisor_config config = {
         .loop = run->loop,
         .scenario = run->options->scenario,
@@ -370,6 +375,8 @@ static int make_supervisor(struct run *run, struct err *err)
         .run_folder = run->folder,
         .meshnode = run->options->meshnode,
         .preload = run->options->preload,
+        .recorded = replay != NULL ? replay->events : NULL,
+        .recorded_count = replay != NULL ? replay->count : 0,
         .start_ns = run->start_ns,
         .callbacks = {.context = run,
                       .on_phase = on_phase,

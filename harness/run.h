@@ -14,6 +14,7 @@
 #define PLATEAU_RUN_H
 
 #include "err.h"
+#include "event_list.h"
 #include "host.h"
 #include "scenario/scenario.h"
 
@@ -26,7 +27,11 @@ struct run_options {
     const char *meshnode;            /* path of the bundled node; "": none */
     const char *preload;             /* of the library for LD_PRELOAD; "" */
     uint64_t seed;                   /* resolved */
-    bool is_quiet;                   /* no progress */
+    /* Events to be done in place of the scenario's schedule; NULL: none. Where
+     * they come from is noted. Borrowed. */
+    const struct event_list *replay;
+    const char *replay_path;
+    bool is_quiet; /* no progress */
 };
 
 /* Runs |options| to the end, which may be an interrupt. 0 when there is a

@@ -21,6 +21,9 @@ struct schedule_life {
     uint32_t owed;
 };
 
+/* Recorded victims that are no further apart are of one mass failure. */
+static const int64_t mass_ns = 10000000;
+
 /* Beyond that a double is no int64_t. */
 static const double far_ns = 9e18;
 
@@ -332,6 +335,20 @@ static void begin_mass(struct schedule *schedule)
     rng_init(&schedule->mass, rng_u32(own), STREAM_CHOICES);
 }
 
+/* Of a recorded list: its victims stand side by side, microseconds apart. */
+static bool is_amid_recorded(const struct schedule *schedule)
+{
+    const struct schedule_plan *plan = &schedule->plan;
+    size_t next = schedule->recorded_done;
+    if (plan->recorded == NULL || next == 0 || next >= plan->recorded_count) {
+        return false;
+    }
+    const struct schedule_event *last = &plan->recorded[next - 1];
+    const struct schedule_event *event = &plan->recorded[next];
+    return last->kind == CHURN_MASS && event->kind == CHURN_MASS &&
+           event->due_ns - last->due_ns < mass_ns;
+}
+
 bool schedule_take(struct schedule *schedule, const struct schedule_look *look,
                    struct schedule_event *ret_event)
 {
@@ -345,6 +362,9 @@ bool schedule_take(struct schedule *schedule, const struct schedule_look *look,
             return true;
         }
         schedule->mass_left = 0; /* nobody is left to be hit */
+    }
+    if (schedule->owed == 0 && is_amid_recorded(schedule)) {
+        fall_due(schedule);
     }
     if (schedule->owed == 0) {
         return false;
@@ -367,7 +387,7 @@ bool schedule_take(struct schedule *schedule, const struct schedule_look *look,
 
 bool schedule_is_amid(const struct schedule *schedule)
 {
-    return schedule->mass_left > 0;
+    return schedule->mass_left > 0 || is_amid_recorded(schedule);
 }
 
 uint64_t schedule_process_seed(uint64_t run_seed, uint32_t slot_id,

@@ -600,6 +600,27 @@ static void a_replay_waits_for_whom_the_list_names(void **state)
     assert_int_equal(schedule_due_ns(&schedule), 30);
 }
 
+static void a_recorded_mass_failure_is_done_at_once(void **state)
+{
+    (void)state;
+    static const struct schedule_event recorded[] = {{100, 0, CHURN_MASS, -1},
+                                                     {150, 1, CHURN_MASS, -1},
+                                                     {200, 2, CHURN_KILL, -1}};
+    const struct schedule_plan plan = {
+        .churners_count = 3, .recorded = recorded, .recorded_count = 3};
+    struct schedule schedule;
+    struct schedule_event event;
+    begin_plan(&schedule, &plan, 1);
+    schedule_advance(&schedule, 100);
+    assert_true(schedule_take(&schedule, &all_ready, &event));
+    assert_true(schedule_is_amid(&schedule));
+    assert_true(schedule_take(&schedule, &all_ready, &event));
+    assert_int_equal(event.churner, 1);
+    assert_false(schedule_is_amid(&schedule));
+    assert_false(schedule_take(&schedule, &all_ready, &event));
+    assert_int_equal(schedule_due_ns(&schedule), 200);
+}
+
 static void a_replay_goes_on_where_it_was_after_a_sleep(void **state)
 {
     (void)state;
@@ -645,6 +666,7 @@ int main(void)
         cmocka_unit_test(lives_sleep_over_a_long_pause),
         cmocka_unit_test(a_recorded_list_is_done_again_as_it_was),
         cmocka_unit_test(a_replay_waits_for_whom_the_list_names),
+        cmocka_unit_test(a_recorded_mass_failure_is_done_at_once),
         cmocka_unit_test(a_replay_goes_on_where_it_was_after_a_sleep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

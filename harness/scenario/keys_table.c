@@ -208,6 +208,14 @@ static const struct key churn_keys[] = {
      .about =
          "of lives: the smaller, the heavier the tail; pareto: above 1; 0: "
          "weibull 0.5, pareto 1.5"},
+    {.name = "replay",
+     .type = KEY_TEXT,
+     VALUE_OF(struct scenario, replay),
+     .max = 1000,
+     .fallback = "",
+     .about =
+         "a recorded run, or CSV of 'plateau events', whose events are done "
+         "again in place of a schedule; from the scenario's folder on"},
     {.name = "kinds",
      .type = KEY_MAPPING,
      .child = SECTION_KINDS,

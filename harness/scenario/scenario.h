@@ -145,6 +145,7 @@ struct scenario {
 
     double rate_per_s; /* churn events of all kinds a second */
     enum interval_rule interval;
+    char *replay;          /* a list of events in place of all that; "" */
     double interval_shape; /* of lives; 0: the rule's own */
     /* How often each kind is drawn, in proportion; all 0: kills alone. */
     double kill_weight, stop_weight, pause_weight, starting_weight, mass_weight;
