@@ -108,11 +108,16 @@ static void make_texts(const struct scenario_role *role,
 
 /* 0 and *ret_text, owned; or -errno: a loaded scenario has no placeholder that
  * is unknown. */
+static int expand_as(const char *word, enum placeholder_style style,
+                     const struct texts *texts, char **ret_text)
+{
+    int result = placeholder_expand(word, style, &texts->values, ret_text);
+    return result > 0 ? -EINVAL : result;
+}
+
 static int expand(const char *word, const struct texts *texts, char **ret_text)
 {
-    int result =
-        placeholder_expand(word, PLACEHOLDER_IN_WORD, &texts->values, ret_text);
-    return result > 0 ? -EINVAL : result;
+    return expand_as(word, PLACEHOLDER_IN_WORD, texts, ret_text);
 }
 
 /* Expands |count| words into a list that ends with NULL. */
@@ -338,6 +343,21 @@ static int check_tools(const struct scenario_role *role,
     return 0;
 }
 
+/* A program that is found from our folder has to be found from another as
+ * well. */
+static int take_program(const char *path, bool has_folder, char **ret_program)
+{
+    char here[PATH_SIZE];
+    if (!has_folder || path[0] == '/') {
+        *ret_program = strdup(path);
+        return *ret_program != NULL ? 0 : -ENOMEM;
+    }
+    if (getcwd(here, sizeof here) == NULL) {
+        return -errno;
+    }
+    return asprintf(ret_program, "%s/%s", here, path) < 0 ? -ENOMEM : 0;
+}
+
 /* Expands |words| and finds the program that the first of them names. */
 static int make_command(const struct scenario_role *role, char *const *words,
                         uint32_t count, const struct texts *texts,
@@ -353,8 +373,40 @@ static int make_command(const struct scenario_role *role, char *const *words,
         blame_program(role, (*ret_argv)[0], result, err);
         return result;
     }
-    *ret_program = strdup(path);
-    return *ret_program != NULL ? 0 : -ENOMEM;
+    return take_program(path, role->folder != NULL && role->folder[0] != '\0',
+                        ret_program);
+}
+
+static int make_folder(const struct scenario_role *role,
+                       const struct texts *texts, char **ret_folder)
+{
+    if (role->folder == NULL || role->folder[0] == '\0') {
+        return 0;
+    }
+    return expand(role->folder, texts, ret_folder);
+}
+
+static int make_files(const struct scenario_role *role,
+                      const struct texts *texts, struct launch *launch)
+{
+    int result = 0;
+    if (role->files_count == 0) {
+        return 0;
+    }
+    launch->files = calloc(role->files_count, sizeof *launch->files);
+    if (launch->files == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; result == 0 && i < role->files_count; i++) {
+        launch->files_count++;
+        launch->files[i].path = strdup(role->files[i].path);
+        result = launch->files[i].path != NULL ? 0 : -ENOMEM;
+        if (result == 0) {
+            result = expand_as(role->files[i].text, PLACEHOLDER_IN_FILE, texts,
+                               &launch->files[i].text);
+        }
+    }
+    return result;
 }
 
 /* What tells that the process is ready. */
@@ -373,6 +425,9 @@ static int make_readiness(const struct scenario_role *role,
                               &ready->argv, &ready->program, err);
         if (result == 0) {
             result = make_environment(role, values, texts, true, &ready->envp);
+        }
+        if (result == 0) {
+            result = make_folder(role, texts, &ready->folder);
         }
     }
     return result;
@@ -395,6 +450,12 @@ int launch_make(const struct scenario_role *role,
         result = make_environment(role, values, &texts, false, &launch.envp);
     }
     if (result == 0) {
+        result = make_folder(role, &texts, &launch.folder);
+    }
+    if (result == 0) {
+        result = make_files(role, &texts, &launch);
+    }
+    if (result == 0) {
         result = make_readiness(role, values, &texts, &launch.ready, err);
     }
     if (result != 0) {
@@ -415,6 +476,7 @@ void launch_readiness_deinit(struct launch_readiness *ready)
     free(ready->program);
     free_list(ready->argv);
     free_list(ready->envp);
+    free(ready->folder);
     *ready = (struct launch_readiness){0};
 }
 
@@ -423,6 +485,12 @@ void launch_deinit(struct launch *launch)
     free(launch->program);
     free_list(launch->argv);
     free_list(launch->envp);
+    free(launch->folder);
+    for (uint32_t i = 0; i < launch->files_count; i++) {
+        free(launch->files[i].path);
+        free(launch->files[i].text);
+    }
+    free(launch->files);
     launch_readiness_deinit(&launch->ready);
     *launch = (struct launch){0};
 }

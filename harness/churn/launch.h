@@ -43,14 +43,24 @@ struct launch_readiness {
     char *path;    /* of the file */
     char *program; /* of the command; for spawn_process() */
     char **argv;
-    char **envp; /* the role's, without what makes a tally of the process */
+    char **envp;  /* the role's, without what makes a tally of the process */
+    char *folder; /* as the process's */
+};
+
+/* To be written into {dir}. */
+struct launch_file {
+    char *path; /* within it */
+    char *text;
 };
 
 /* Owned; ready for spawn_process(). */
 struct launch {
-    char *program;
+    char *program; /* with |folder|: absolute */
     char **argv;
     char **envp;
+    char *folder; /* to work in; NULL: ours */
+    struct launch_file *files;
+    uint32_t files_count;
     struct launch_readiness ready;
 };
 

@@ -399,6 +399,7 @@ static void start_check(struct readiness *readiness)
         .program = launch->program,
         .argv = launch->argv,
         .envp = launch->envp,
+        .working_folder = launch->folder,
         .fds = fds,
         .fds_count = sizeof fds / sizeof fds[0],
     };

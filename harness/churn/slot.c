@@ -2,6 +2,7 @@
 
 #include "churn/launch.h"
 #include "churn/schedule.h"
+#include "churn/slot_data.h"
 #include "churn/slot_log.h"
 #include "scenario/role_words.h"
 
@@ -93,7 +94,8 @@ static int make_dir(struct slot *slot, struct err *err)
 {
     const char *run_folder = slot->config->run_folder;
     char path[PATH_SIZE];
-    if (!role_words_mention(slot->role, "dir")) {
+    if (!role_words_mention(slot->role, "dir") &&
+        slot->role->files_count == 0) {
         return 0;
     }
     (void)snprintf(path, sizeof path, "%s/work", run_folder);
@@ -190,6 +192,7 @@ int slot_check(const struct slot *slot, struct err *err)
 static int spawn_slot(struct slot *slot, const struct launch *launch,
                       int ready_fd, struct err *err)
 {
+    const struct scenario_limits *limits = &slot->role->limits;
     const struct spawn_fd fds[] = {
         {slot->config->null_fd, 0},
         {slot->log, 1},
@@ -201,13 +204,21 @@ static int spawn_slot(struct slot *slot, const struct launch *launch,
         .program = launch->program,
         .argv = launch->argv,
         .envp = launch->envp,
+        .working_folder = launch->folder,
         .fds = fds,
         .fds_count = sizeof fds / sizeof fds[0] - (ready_fd < 0),
-        .open_files_limit = slot->config->open_files_limit,
+        .open_files_limit = limits->descriptors != 0
+                                ? limits->descriptors
+                                : slot->config->open_files_limit,
+        .memory_limit_bytes = (uint64_t)limits->memory_mib << 20,
+        .has_no_core = !limits->has_core,
     };
     const char *step = "";
     int result = spawn_process(&request, &slot->child, &step);
-    if (result != SPAWN_OK) {
+    if (result != SPAWN_OK && strcmp(step, "chdir") == 0) {
+        err_set(err, NULL, 0, 0, "%s: cannot work in %s: %s", slot->name,
+                launch->folder, strerror(-result));
+    } else if (result != SPAWN_OK) {
         err_set(err, NULL, 0, 0, "%s: cannot start %s: %s (%s)", slot->name,
                 launch->program, strerror(-result), step);
     }
@@ -227,7 +238,14 @@ int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
     (void)tally_page_reset(&slot->page, (uint64_t)generation);
     slot_log_trim(slot->log);
     slot_log_begin(slot->log, generation);
-    result = readiness_prepare(&slot->readiness, &launch.ready, &ready_fd, err);
+    if (slot->dir != NULL) {
+        bool is_fresh = slot->role->data == DATA_FRESH && generation > 1;
+        result = slot_data_prepare(slot->dir, is_fresh, launch.files,
+                                   launch.files_count, err);
+    }
+    result = result != 0 ? result
+                         : readiness_prepare(&slot->readiness, &launch.ready,
+                                             &ready_fd, err);
     if (result == 0) {
         result = spawn_slot(slot, &launch, ready_fd, err);
     }

@@ -71,6 +71,8 @@ struct slot {
     int64_t abandon_ns; /* the present or next life is killed so soon; 0 */
     uint32_t crashes;   /* in a row */
     bool was_late;      /* killed because it was not ready in time */
+    bool has_been_up;   /* some life was ready, or had done its work */
+    bool is_resting;    /* PAUSED until the ebb is over */
 };
 
 /* Makes |slot| empty; opens nothing. */

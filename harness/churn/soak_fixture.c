@@ -178,7 +178,7 @@ struct scenario_role *add_role(struct soak *soak, const char *name,
         .host = soak->host,
         .command = calloc(SCENARIO_COMMAND_WORDS_MAX, sizeof(char *)),
         .ready = {.by = READY_FD, .within_s = 5},
-        .stop = {.grace_s = 5},
+        .stop = {.signal = SIGTERM, .grace_s = 5},
     };
     assert_non_null(role->command);
     role->command[role->command_count++] = test_child;

@@ -34,13 +34,15 @@ struct spawn_fd {
 };
 
 struct spawn_request {
-    const char *program;        /* a path; no search is made */
-    char *const *argv;          /* NULL-terminated */
-    char *const *envp;          /* NULL-terminated */
-    const char *working_folder; /* NULL: ours */
-    const struct spawn_fd *fds; /* all that the child is to have */
-    size_t fds_count;           /* at most SPAWN_FDS_MAX */
-    uint64_t open_files_limit;  /* its soft RLIMIT_NOFILE; 0: ours */
+    const char *program;         /* a path; no search is made */
+    char *const *argv;           /* NULL-terminated */
+    char *const *envp;           /* NULL-terminated */
+    const char *working_folder;  /* NULL: ours */
+    const struct spawn_fd *fds;  /* all that the child is to have */
+    size_t fds_count;            /* at most SPAWN_FDS_MAX */
+    uint64_t open_files_limit;   /* its soft RLIMIT_NOFILE; 0: ours */
+    uint64_t memory_limit_bytes; /* private and writable; 0: ours */
+    bool has_no_core;            /* it leaves no core file */
 };
 
 /* A child that has not been reaped; spawn_reap() ends it. */

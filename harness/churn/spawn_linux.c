@@ -48,6 +48,8 @@ struct birth {
     const struct spawn_request *request;
     pid_t parent;
     struct rlimit open_files;
+    struct rlimit memory;
+    struct rlimit core;
     sigset_t not_default; /* signals that we handle or ignore */
     int error;            /* 0, or the errno of |step| */
     const char *step;     /* which call failed */
@@ -129,6 +131,24 @@ IN_CHILD static int arrange_fds(struct birth *birth)
     return 0;
 }
 
+IN_CHILD static int set_limits(struct birth *birth)
+{
+    const struct spawn_request *request = birth->request;
+    if (request->open_files_limit != 0 &&
+        setrlimit(RLIMIT_NOFILE, &birth->open_files) < 0) {
+        return fail(birth, "setrlimit(RLIMIT_NOFILE)");
+    }
+    /* Not RLIMIT_AS: a runtime may reserve far more addresses than it uses. */
+    if (request->memory_limit_bytes != 0 &&
+        setrlimit(RLIMIT_DATA, &birth->memory) < 0) {
+        return fail(birth, "setrlimit(RLIMIT_DATA)");
+    }
+    if (request->has_no_core && setrlimit(RLIMIT_CORE, &birth->core) < 0) {
+        return fail(birth, "setrlimit(RLIMIT_CORE)");
+    }
+    return 0;
+}
+
 IN_CHILD static int prepare(struct birth *birth)
 {
     const struct spawn_request *request = birth->request;
@@ -144,9 +164,8 @@ IN_CHILD static int prepare(struct birth *birth)
     if (request->working_folder != NULL && chdir(request->working_folder) < 0) {
         return fail(birth, "chdir");
     }
-    if (request->open_files_limit != 0 &&
-        setrlimit(RLIMIT_NOFILE, &birth->open_files) < 0) {
-        return fail(birth, "setrlimit(RLIMIT_NOFILE)");
+    if (set_limits(birth) < 0) {
+        return -1;
     }
     if (arrange_fds(birth) < 0) {
         return -1;
@@ -215,6 +234,31 @@ static sigset_t signals_not_default(void)
     return found;
 }
 
+/* What the child is to set: soft limits, under the hard ones that there are. */
+static int read_limits(struct birth *birth)
+{
+    const struct spawn_request *request = birth->request;
+    if (request->open_files_limit != 0) {
+        if (getrlimit(RLIMIT_NOFILE, &birth->open_files) < 0) {
+            return fail(birth, "getrlimit(RLIMIT_NOFILE)");
+        }
+        birth->open_files.rlim_cur = request->open_files_limit;
+    }
+    if (request->memory_limit_bytes != 0) {
+        if (getrlimit(RLIMIT_DATA, &birth->memory) < 0) {
+            return fail(birth, "getrlimit(RLIMIT_DATA)");
+        }
+        birth->memory.rlim_cur = request->memory_limit_bytes;
+    }
+    if (request->has_no_core) {
+        if (getrlimit(RLIMIT_CORE, &birth->core) < 0) {
+            return fail(birth, "getrlimit(RLIMIT_CORE)");
+        }
+        birth->core.rlim_cur = 0;
+    }
+    return 0;
+}
+
 int spawn_process(const struct spawn_request *request,
                   struct spawn_child *ret_child, const char **ret_step)
 {
@@ -224,14 +268,11 @@ int spawn_process(const struct spawn_request *request,
         .parent = getpid(),
         .not_default = signals_not_default(),
     };
-    if (request->open_files_limit != 0) {
-        if (getrlimit(RLIMIT_NOFILE, &birth.open_files) < 0) {
-            if (ret_step != NULL) {
-                *ret_step = "getrlimit(RLIMIT_NOFILE)";
-            }
-            return -errno;
+    if (read_limits(&birth) < 0) {
+        if (ret_step != NULL) {
+            *ret_step = birth.step;
         }
-        birth.open_files.rlim_cur = request->open_files_limit;
+        return -birth.error;
     }
     sigset_t all, before;
     (void)sigfillset(&all);

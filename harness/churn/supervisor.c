@@ -1,9 +1,9 @@
 /* Happy path: supervisor_start() -> observers one after another, each when the
  * one before is ready -> churners, a few at a time -> all ready: stillness ->
  * churn: supervisor_churn.c does what the schedule says, on_exit() reaps,
- * start_slot() begins the next generation; after each wave tide.c holds
- * still for an ebb -> the time is over: stop_all() -> the last one is reaped:
- * finish().
+ * supervisor_start_slot() begins the next generation; after each wave tide.c
+ * holds still for an ebb -> the time is over: stop_all() -> the last one is
+ * reaped: finish().
  *
  * Failure modes: an observer ends, or is not ready in time, or says what is no
  * readiness line: fail(). A churner does: counted, and started again after a
@@ -70,10 +70,8 @@ static void tell_process(const struct slot *slot, enum supervisor_change change)
     }
 }
 
-/* The caller may stop the run when it is told: arm the timers of the phase
- * before, so that stop_all() finds them. */
-static void enter_phase(struct supervisor *supervisor,
-                        enum supervisor_phase phase)
+void supervisor_enter_phase(struct supervisor *supervisor,
+                            enum supervisor_phase phase)
 {
     const struct supervisor_callbacks *callbacks =
         &supervisor->config.callbacks;
@@ -96,7 +94,7 @@ static void finish_if_empty(struct supervisor *supervisor)
         return;
     }
     ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
-    enter_phase(supervisor, SUPERVISOR_DONE);
+    supervisor_enter_phase(supervisor, SUPERVISOR_DONE);
 }
 
 static void stop_all(struct supervisor *supervisor, enum supervisor_end end)
@@ -113,7 +111,7 @@ static void stop_all(struct supervisor *supervisor, enum supervisor_end end)
         supervisor->counts.churned_ns = waves_churn_ns(
             &supervisor->tide.waves, supervisor_now_ns(supervisor));
     }
-    enter_phase(supervisor, SUPERVISOR_STOPPING);
+    supervisor_enter_phase(supervisor, SUPERVISOR_STOPPING);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
         stop_slot(&supervisor->slots[i]);
     }
@@ -170,10 +168,11 @@ static char *make_peers(const struct supervisor *supervisor)
     return peers;
 }
 
+static void wake_who_rests(struct supervisor *supervisor);
 static void on_ready(void *context, const char *contact);
 static void on_wrong(void *context, const char *line);
 
-static void start_slot(struct slot *slot)
+void supervisor_start_slot(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
     struct err err = {0};
@@ -222,7 +221,7 @@ static void begin_churn(struct supervisor *supervisor)
     supervisor_arm(supervisor, &supervisor->phase_timer,
                    supervisor->config.scenario->duration_s);
     tide_begin(&supervisor->tide);
-    enter_phase(supervisor, SUPERVISOR_CHURNING);
+    supervisor_enter_phase(supervisor, SUPERVISOR_CHURNING);
     supervisor_churn(supervisor);
 }
 
@@ -247,12 +246,6 @@ struct tally_page *supervisor_page_of(void *context, uint32_t index)
     return &supervisor->slots[index].page;
 }
 
-bool supervisor_is_all_up(void *context)
-{
-    const struct supervisor *supervisor = context;
-    return supervisor->counts.ready == supervisor->counts.slots;
-}
-
 void supervisor_on_ebb_read(void *context, const struct supervisor_ebb *ebb)
 {
     struct supervisor *supervisor = context;
@@ -273,55 +266,9 @@ void supervisor_on_turn(void *context, enum waves_state state)
     if (supervisor->phase == SUPERVISOR_CHURNING && state == WAVES_OVER) {
         stop_all(supervisor, SUPERVISOR_COMPLETED);
     } else {
+        wake_who_rests(supervisor);
         supervisor_churn(supervisor);
     }
-}
-
-/* Starts churners that were never started, a few at a time. */
-static void start_more_churners(struct supervisor *supervisor)
-{
-    uint32_t starting = 0;
-    for (uint32_t i = supervisor->observers_count; i < supervisor->counts.slots;
-         i++) {
-        starting += supervisor->slots[i].state == SLOT_STARTING ||
-                    supervisor->slots[i].state == SLOT_PAUSED;
-    }
-    for (uint32_t i = supervisor->observers_count;
-         i < supervisor->counts.slots && starting < SUPERVISOR_STARTING_MAX &&
-         supervisor->phase == SUPERVISOR_CHURNERS;
-         i++) {
-        if (supervisor->slots[i].state == SLOT_EMPTY) {
-            start_slot(&supervisor->slots[i]);
-            starting++;
-        }
-    }
-}
-
-/* Somebody is ready, or the run begins: whatever comes next. */
-static void advance(struct supervisor *supervisor)
-{
-    if (supervisor->phase == SUPERVISOR_OBSERVERS) {
-        for (uint32_t i = 0; i < supervisor->observers_count; i++) {
-            if (supervisor->slots[i].state == SLOT_EMPTY) {
-                start_slot(&supervisor->slots[i]);
-                return;
-            }
-            if (supervisor->slots[i].state != SLOT_READY) {
-                return;
-            }
-        }
-        enter_phase(supervisor, SUPERVISOR_CHURNERS);
-    }
-    if (supervisor->phase == SUPERVISOR_CHURNERS) {
-        if (supervisor->counts.ready == supervisor->counts.slots) {
-            supervisor_arm(supervisor, &supervisor->phase_timer,
-                           supervisor->config.scenario->settle_s);
-            enter_phase(supervisor, SUPERVISOR_SETTLING);
-        } else {
-            start_more_churners(supervisor);
-        }
-    }
-    supervisor_churn(supervisor);
 }
 
 /* --- readiness -------------------------------------------------------------
@@ -341,6 +288,7 @@ static void become_ready(struct slot *slot, const char *contact)
     }
     ev_timer_stop(supervisor->config.loop, &slot->timer);
     slot->state = SLOT_READY;
+    slot->has_been_up = true;
     int64_t took_ns = slot->process.ready_ns - slot->process.spawned_ns;
     supervisor->counts.ready++;
     supervisor->ready_seen++;
@@ -349,7 +297,7 @@ static void become_ready(struct slot *slot, const char *contact)
         supervisor->counts.ready_max_ns = took_ns;
     }
     tell_process(slot, SUPERVISOR_READY);
-    advance(supervisor);
+    supervisor_advance(supervisor);
 }
 
 static void on_ready(void *context, const char *contact)
@@ -372,7 +320,7 @@ static void be_late(struct slot *slot)
     struct supervisor *supervisor = slot->supervisor;
     char words[SLOT_WORDS_SIZE];
     char why[READINESS_WORDS_SIZE];
-    if (slot->id < supervisor->observers_count) {
+    if (slot->role->kind != ROLE_CHURNER) {
         fail(supervisor, SUPERVISOR_INVALID,
              "%s was not ready within %.4g s (%s)%s; give it more time "
              "(ready.within_s), or see %s/logs/%s.log",
@@ -422,18 +370,62 @@ static void end_unexpectedly(struct slot *slot)
     struct supervisor *supervisor = slot->supervisor;
     char words[SLOT_WORDS_SIZE];
     char how[SLOT_HOW_SIZE];
-    if (slot->id < supervisor->observers_count) {
+    if (slot->role->kind != ROLE_CHURNER) {
         fail(supervisor, SUPERVISOR_INVALID,
-             "%s %s%s%s; an observer has to live through the run; see "
-             "%s/logs/%s.log",
+             "%s %s%s%s; %s has to live through the run; see %s/logs/%s.log",
              slot->name, slot_how_it_ended(slot, how),
              slot->process.ready_ns < 0 ? " before it was ready" : "",
-             slot_last_words(slot, words), supervisor->config.run_folder,
-             slot->name);
+             slot_last_words(slot, words),
+             slot->role->kind == ROLE_OBSERVER ? "an observer" : "a bystander",
+             supervisor->config.run_folder, slot->name);
         return;
     }
     supervisor->counts.crashes += !slot->was_late;
     pause_slot(slot);
+}
+
+/* A client may end when it is through, as its role says. */
+static bool has_done_its_work(const struct slot *slot)
+{
+    return slot->role->kind == ROLE_CHURNER && slot->process.signal == 0 &&
+           scenario_role_may_exit(slot->role, slot->process.exit_code);
+}
+
+/* At once, but not quicker than a crash is: one that ends as soon as it begins
+ * would keep us busy with nothing else. In an ebb, when that is over. */
+static void begin_anew(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    int64_t lived_ns = slot->process.ended_ns - slot->process.spawned_ns;
+    int64_t wait_ns = PAUSE_FIRST_MS * INT64_C(1000000) - lived_ns;
+    slot->crashes = 0;
+    slot->has_been_up = true;
+    supervisor->counts.finished++;
+    slot->state = SLOT_PAUSED;
+    if (supervisor->phase == SUPERVISOR_CHURNING &&
+        !waves_may_kill(&supervisor->tide.waves)) {
+        slot->is_resting = true;
+    } else if (wait_ns > 0) {
+        supervisor_arm(supervisor, &slot->timer, (double)wait_ns / 1e9);
+    } else {
+        supervisor_start_slot(slot);
+    }
+    supervisor_advance(supervisor);
+}
+
+static void wake_who_rests(struct supervisor *supervisor)
+{
+    for (uint32_t i = supervisor->churners_first;
+         i < supervisor->counts.slots &&
+         supervisor->phase == SUPERVISOR_CHURNING &&
+         waves_may_kill(&supervisor->tide.waves);
+         i++) {
+        struct slot *slot = &supervisor->slots[i];
+        if (slot->is_resting) {
+            slot->is_resting = false;
+            supervisor_start_slot(slot);
+        }
+    }
 }
 
 static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
@@ -463,10 +455,14 @@ static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
     tell_process(slot, SUPERVISOR_ENDED); /* who may have stopped the run */
     if (supervisor->phase < SUPERVISOR_STOPPING) {
         if (before == SLOT_DYING) {
-            start_slot(slot);
+            supervisor_start_slot(slot);
         } else {
             slot->abandon_ns = 0;
-            end_unexpectedly(slot);
+            if (has_done_its_work(slot)) {
+                begin_anew(slot);
+            } else {
+                end_unexpectedly(slot);
+            }
         }
     }
     finish_if_empty(supervisor);
@@ -489,7 +485,7 @@ static void on_slot_timer(struct ev_loop *loop, ev_timer *timer, int revents)
         }
         break;
     case SLOT_PAUSED:
-        start_slot(slot);
+        supervisor_start_slot(slot);
         break;
     case SLOT_STOPPING:
         (void)spawn_signal(&slot->child, SIGKILL);
@@ -509,7 +505,7 @@ static void on_slot_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 void supervisor_ask_to_end(struct slot *slot)
 {
     slot->process.was_killed = true;
-    (void)spawn_signal(&slot->child, SIGTERM);
+    (void)spawn_signal(&slot->child, slot->role->stop.signal);
     supervisor_arm(slot->supervisor, &slot->timer, slot->role->stop.grace_s);
 }
 
@@ -578,8 +574,8 @@ void supervisor_init_slot_watchers(struct slot *slot)
 void supervisor_start(struct supervisor *supervisor)
 {
     ev_timer_start(supervisor->config.loop, &supervisor->log_timer);
-    enter_phase(supervisor, SUPERVISOR_OBSERVERS);
-    advance(supervisor);
+    supervisor_enter_phase(supervisor, SUPERVISOR_OBSERVERS);
+    supervisor_advance(supervisor);
 }
 
 void supervisor_complete(struct supervisor *supervisor, const char *reason)

@@ -2,20 +2,25 @@
  *
  * Runs a scenario over a libev loop of the caller's. Phases, in order:
  *
- *   OBSERVERS  observers start one after another, in the order of the file;
- *              the contact in each one's readiness line joins {peers}
- *   CHURNERS   all churners start, at most SUPERVISOR_STARTING_MAX at a time
+ *   OBSERVERS  who has nobody to wait for starts (scenario/order.h):
+ *              bystanders and observers one after another, so that the contact
+ *              of each joins {peers} of the next
+ *   CHURNERS   all of these have been ready; churners start, at most
+ *              SUPERVISOR_STARTING_MAX at a time
  *   SETTLING   all are ready: settle_s of stillness
- *   CHURNING   the schedule says what befalls which ready churner: it is
- * killed, stopped or paused (kinds.h). Each comes back, with generation + 1 or
- * going on, and must be ready before anything befalls it again; where the
- * scenario has waves, an ebb follows each (waves.h) STOPPING   SIGTERM to all,
- * SIGKILL after each role's grace DONE       every child is reaped; nothing of
- * the supervisor's is active in the loop any more
+ *   CHURNING   the schedule says what befalls which ready churner (kinds.h): it
+ *              comes back, or goes on, and must be ready before anything
+ *              befalls it again; where the scenario has waves, an ebb follows
+ *              each (waves.h)
+ *   STOPPING   each role's signal to all, SIGKILL after its grace
+ *   DONE       every child is reaped; nothing of the supervisor's is active in
+ *              the loop any more
  *
  * Failures and stops jump to STOPPING from anywhere. A churner that ends by
  * itself is counted and respawned with backoff; after SUPERVISOR_CRASHES_MAX in
- * a row in one slot the run fails. An observer that ends fails the run.
+ * a row in one slot the run fails. One that ends as its role says that it may
+ * (may_exit) is respawned, in an ebb when that is over. An observer or a
+ * bystander that ends fails the run.
  *
  * Every child dies with this process, however it dies. A process finds:
  * stdin empty, stdout and stderr in RUN/logs/ROLE-ORDINAL.log (bounded: cut to
@@ -162,6 +167,7 @@ struct supervisor_counts {
     int64_t abandoned_ready; /* of the abandoned starts: it was ready by then */
     int64_t respawns;        /* starts beyond each slot's first */
     int64_t crashes;         /* churners that ended by themselves */
+    int64_t finished;        /* churners that ended as they may (may_exit) */
     int64_t late;            /* churners killed because never ready in time */
     int64_t skipped;         /* events that the schedule gave up */
     int64_t owed;            /* that are due and wait for somebody ready */

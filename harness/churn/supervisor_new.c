@@ -34,7 +34,8 @@ static void init_slot(struct supervisor *supervisor,
 static int make_slots(struct supervisor *supervisor, struct err *err)
 {
     const struct scenario *scenario = supervisor->config.scenario;
-    static const enum role_kind order[] = {ROLE_OBSERVER, ROLE_CHURNER};
+    static const enum role_kind kinds[] = {ROLE_OBSERVER, ROLE_BYSTANDER,
+                                           ROLE_CHURNER};
     uint32_t total = 0;
     for (uint32_t i = 0; i < scenario->roles_count; i++) {
         total += scenario->roles[i].count;
@@ -44,10 +45,10 @@ static int make_slots(struct supervisor *supervisor, struct err *err)
         err_set(err, NULL, 0, 0, "out of memory");
         return -ENOMEM;
     }
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         for (uint32_t i = 0; i < scenario->roles_count; i++) {
             const struct scenario_role *role = &scenario->roles[i];
-            for (uint32_t j = 0; role->kind == order[k] && j < role->count;
+            for (uint32_t j = 0; role->kind == kinds[k] && j < role->count;
                  j++) {
                 if (role->kind == ROLE_CHURNER &&
                     supervisor->churners_count++ == 0) {
@@ -57,6 +58,21 @@ static int make_slots(struct supervisor *supervisor, struct err *err)
                 supervisor->observers_count += role->kind == ROLE_OBSERVER;
             }
         }
+    }
+    if (supervisor->churners_count == 0) {
+        supervisor->churners_first = supervisor->counts.slots;
+    }
+    return 0;
+}
+
+/* A loaded scenario has an order. */
+static int make_order(struct supervisor *supervisor, struct err *err)
+{
+    struct order_fault fault;
+    if (order_make(supervisor->config.scenario, &supervisor->order, &fault) !=
+        ORDER_OK) {
+        err_set(err, NULL, 0, 0, "the roles cannot be put in an order");
+        return -EINVAL;
     }
     return 0;
 }
@@ -170,6 +186,9 @@ int supervisor_new(const struct supervisor_config *config,
     supervisor->slot_config.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     supervisor_init_watchers(supervisor);
     int result = make_slots(supervisor, err);
+    if (result == 0) {
+        result = make_order(supervisor, err);
+    }
     if (result == 0 &&
         (make_tide(supervisor) != 0 || make_schedule(supervisor) != 0)) {
         err_set(err, NULL, 0, 0, "out of memory");

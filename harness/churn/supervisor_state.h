@@ -1,7 +1,8 @@
 /* supervisor_state.h - the supervisor's inside, as supervisor*.c see it.
  *
- * supervisor.c is what happens in a run; supervisor_churn.c what befalls
- * churners; supervisor_new.c makes it, looks at it and gives it back.
+ * supervisor.c is what happens in a run; supervisor_startup.c who is started
+ * when; supervisor_churn.c what befalls churners; supervisor_new.c makes it,
+ * looks at it and gives it back.
  */
 #ifndef PLATEAU_SUPERVISOR_STATE_H
 #define PLATEAU_SUPERVISOR_STATE_H
@@ -10,6 +11,7 @@
 #include "churn/slot.h"
 #include "churn/supervisor.h"
 #include "churn/tide.h"
+#include "scenario/order.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -24,9 +26,10 @@ struct supervisor {
     enum supervisor_end end;
     char sentence[SUPERVISOR_SENTENCE_SIZE];
     struct slot *slots;
-    uint32_t observers_count; /* the first slots */
+    uint32_t observers_count; /* the first slots; bystanders follow */
     uint32_t churners_first;  /* and so many from there on */
     uint32_t churners_count;
+    struct order order;       /* of start */
     struct schedule schedule; /* on the clock of waves_churn_ns() */
     struct tide tide;
     struct supervisor_counts counts;
@@ -51,6 +54,17 @@ int64_t supervisor_now_ns(const struct supervisor *supervisor);
 /* |timer| fires once, in |after_s| from now. */
 void supervisor_arm(struct supervisor *supervisor, ev_timer *timer,
                     double after_s);
+
+/* Tells of it. The caller may stop the run when it is told: arm the timers of
+ * the phase before, so that they are found. */
+void supervisor_enter_phase(struct supervisor *supervisor,
+                            enum supervisor_phase phase);
+
+/* Begins the slot's next life, or fails the run. */
+void supervisor_start_slot(struct slot *slot);
+
+/* Somebody has become ready, or the run begins: whatever comes next. */
+void supervisor_advance(struct supervisor *supervisor);
 
 /* Asks the slot's process to end, as its role has it; the slot's timer says
  * when its grace is over. */

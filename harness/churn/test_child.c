@@ -4,18 +4,24 @@
  *     test_child [ready] [say TEXT] [log TEXT] [fork] [deaf] [grow] [fds]
  *                [signals] [files] [hog KIB] [flood KIB] [fill FILE]
  *                [burn MS] [sleep MS] [exit N] [tcp PORT] [udp PORT]
- *                [touch FILE] [test FILE] [abort] [forever] [child WORD... end]
- *                [session] [orphan] [wipe] [zombie] [thread] [again]
+ *                [touch FILE] [test FILE] [once FILE] [fresh FILE]
+ *                [cat FILE] [where] [limits] [abort] [forever] [session]
+ *                [orphan] [wipe] [zombie] [thread] [again]
+ *                [child WORD... end]
  *
  * Words are done in order; at the end it exits with 0. "fds", "signals" and
  * "files" print what it was born with: its open descriptors, how many signals
- * are blocked or ignored, its limit of open files. "tcp" and "udp"
- * listen at 127.0.0.1; "test" exits with 1 if there is no such file. "child"
- * forks one that does the words up to the "end" that belongs to it, and goes on
- * behind that. "session" begins a session of its own; "orphan" forks and lets
- * the parent end, so that whoever goes on is somebody else's child; "wipe"
- * overwrites its environment, as programs do that set their title; "zombie"
- * leaves one; "again" executes the program anew with the rest of the words.
+ * are blocked or ignored, its limit of open files. "tcp" and "udp" listen
+ * at 127.0.0.1; "test" exits with 1 if there is no such file; "once"
+ * makes it and exits with 3; "fresh" makes it, and exits with 4 if it is there;
+ * "cat" prints it. "where" prints the working folder, "limits" those of memory,
+ * descriptors and core files; "hog" exits with 96 where there is no memory.
+ * "child" forks one that does the words up to the "end" that belongs to it, and
+ * goes on behind that. "session" begins a session of its own; "orphan" forks
+ * and lets the parent end, so that whoever goes on is somebody else's child;
+ * "wipe" overwrites its environment, as programs do that set their title;
+ * "zombie" leaves one; "again" executes the program anew with the rest of the
+ * words.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -97,11 +103,34 @@ static void log_files(void)
     (void)dprintf(1, "files %llu\n", (unsigned long long)limit.rlim_cur);
 }
 
+static unsigned long long limit_of(int resource)
+{
+    struct rlimit limit;
+    (void)getrlimit((__rlimit_resource_t)resource, &limit);
+    return (unsigned long long)limit.rlim_cur;
+}
+
+static void log_limits(void)
+{
+    (void)dprintf(1, "data %llu files %llu core %llu\n", limit_of(RLIMIT_DATA),
+                  limit_of(RLIMIT_NOFILE), limit_of(RLIMIT_CORE));
+}
+
+static void log_folder(void)
+{
+    char folder[4096];
+    (void)dprintf(1, "%s\n", getcwd(folder, sizeof folder));
+}
+
 /* Holds so much memory from now on. */
 static void hog(size_t kib)
 {
     volatile unsigned char *held = malloc(kib << 10);
-    for (size_t i = 0; held != NULL && i < kib << 10; i++) {
+    if (held == NULL) {
+        (void)dprintf(2, "no memory\n");
+        _exit(96);
+    }
+    for (size_t i = 0; i < kib << 10; i++) {
         held[i] = (unsigned char)(i | 1);
     }
 }
@@ -246,6 +275,10 @@ static int obey_word(const char *word)
         log_signals();
     } else if (strcmp(word, "files") == 0) {
         log_files();
+    } else if (strcmp(word, "limits") == 0) {
+        log_limits();
+    } else if (strcmp(word, "where") == 0) {
+        log_folder();
     } else if (strcmp(word, "abort") == 0) {
         abort();
     } else if (strcmp(word, "forever") == 0) {
@@ -256,6 +289,40 @@ static int obey_word(const char *word)
         return 0;
     }
     return 1;
+}
+
+static void cat(const char *path)
+{
+    char text[4096];
+    int fd = open(path, O_RDONLY);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (size < 0 || write(1, text, (size_t)size) != size) {
+        perror(path);
+        _exit(95);
+    }
+    (void)close(fd);
+}
+
+/* Words about the file |path|. */
+static void obey_file(const char *word, const char *path)
+{
+    int is_there = access(path, F_OK) == 0;
+    if (strcmp(word, "touch") == 0) {
+        touch(path);
+    } else if (strcmp(word, "cat") == 0) {
+        cat(path);
+    } else if (strcmp(word, "test") == 0 && !is_there) {
+        (void)dprintf(2, "there is no %s\n", path);
+        _exit(1);
+    } else if (strcmp(word, "once") == 0 && !is_there) {
+        touch(path);
+        _exit(3);
+    } else if (strcmp(word, "fresh") == 0) {
+        if (is_there) {
+            _exit(4);
+        }
+        touch(path);
+    }
 }
 
 /* Does the word at |words|; returns how many it took. */
@@ -284,13 +351,10 @@ static int obey(char **words)
         listen_at(SOCK_STREAM, atoi(argument));
     } else if (strcmp(word, "udp") == 0) {
         listen_at(SOCK_DGRAM, atoi(argument));
-    } else if (strcmp(word, "touch") == 0) {
-        touch(argument);
-    } else if (strcmp(word, "test") == 0 && access(argument, F_OK) < 0) {
-        (void)dprintf(2, "there is no %s\n", argument);
-        _exit(1);
     } else if (strcmp(word, "exit") == 0) {
         _exit(atoi(argument));
+    } else {
+        obey_file(word, argument);
     }
     return words[1] != NULL ? 2 : 1;
 }

@@ -2,6 +2,7 @@
 
 #include "judge/budget.h"
 #include "scenario/check_role.h"
+#include "scenario/order.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,10 +24,12 @@ static int check_counts(const struct checking *checking)
     const struct scenario *scenario = checking->scenario;
     uint32_t slots = 0;
     uint32_t observers = 0;
+    uint32_t churners = 0;
     for (uint32_t i = 0; i < scenario->roles_count; i++) {
         const struct scenario_role *role = &scenario->roles[i];
         slots += role->count;
         observers += role->kind == ROLE_OBSERVER ? role->count : 0;
+        churners += role->kind == ROLE_CHURNER ? role->count : 0;
         if (slots > SCENARIO_SLOTS_MAX) {
             char path[PATH_SIZE];
             (void)snprintf(path, sizeof path, "roles[%u].count", i);
@@ -41,7 +44,7 @@ static int check_counts(const struct checking *checking)
                               "no role is an observer, so nothing would be "
                               "judged; add one with 'kind: observer'");
     }
-    if (slots == observers && scenario->rate_per_s > 0) {
+    if (churners == 0 && scenario->rate_per_s > 0) {
         return document_blame(checking->document, "roles", checking->err,
                               "no role is a churner, but the rate is %g "
                               "events/s; add one with 'kind: churner', or set "
@@ -49,6 +52,22 @@ static int check_counts(const struct checking *checking)
                               scenario->rate_per_s);
     }
     return 0;
+}
+
+/* Nobody waits for himself. */
+static int check_order(const struct checking *checking)
+{
+    struct order ignored;
+    struct order_fault fault;
+    if (order_make(checking->scenario, &ignored, &fault) != ORDER_CIRCLE) {
+        return 0; /* names that are unknown were found with their role */
+    }
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "roles[%u].after", fault.role);
+    return document_blame(checking->document, path, checking->err,
+                          "roles wait for each other: %s; leave out one of "
+                          "these",
+                          fault.circle);
 }
 
 static int check_health(const struct checking *checking, uint32_t index)
@@ -160,6 +179,10 @@ int check_scenario(const struct scenario *scenario,
             return r;
         }
     }
+    int r = check_order(&checking);
+    if (r < 0) {
+        return r;
+    }
     uint32_t kib = scenario->heap_sample_kib;
     if ((kib & (kib - 1)) != 0) {
         return document_blame(document, "heap.sample_kib", err,
@@ -171,7 +194,7 @@ int check_scenario(const struct scenario *scenario,
                               "profiles are written at ebbs, and there are "
                               "none; give churn 'wave_events' or 'wave_s'");
     }
-    int r = check_budget(&checking);
+    r = check_budget(&checking);
     if (r == 0) {
         r = check_waves(&checking);
     }

@@ -8,6 +8,7 @@
 #include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SMALL_LETTERS "abcdefghijklmnopqrstuvwxyz"
@@ -18,6 +19,7 @@
 enum {
     PATH_SIZE = 64,
     PORT_LAST = 65535,
+    EXIT_CODE_LAST = 255,
     NAME_SIZE = 40,
     KNOWN_SIZE = 256,
 };
@@ -285,6 +287,88 @@ static int check_ports(const struct checking *checking)
     return 0;
 }
 
+/* --- files, limits and ends ---------------------------------------------- */
+
+/* A path that stays within {dir}. */
+static bool is_within(const char *path)
+{
+    if (path[0] == '/' || path[strlen(path) - 1] == '/') {
+        return false;
+    }
+    for (const char *at = path; at != NULL;) {
+        size_t length = strcspn(at, "/");
+        if (length == 0 || (length == 1 && at[0] == '.') ||
+            (length == 2 && at[0] == '.' && at[1] == '.')) {
+            return false;
+        }
+        at = at[length] == '/' ? at + length + 1 : NULL;
+    }
+    return true;
+}
+
+static int check_files(const struct checking *checking)
+{
+    const struct scenario_role *role = checking->role;
+    for (uint32_t i = 0; i < role->files_count; i++) {
+        const char *path = role->files[i].path;
+        char key[ROLE_WORDS_KEY_SIZE];
+        (void)snprintf(key, sizeof key, "files[%u].path", i);
+        if (!is_within(path)) {
+            return blame(checking, key,
+                         "'%.80s' is no path within {dir}; right is one like "
+                         "etc/node.conf, without a slash before or behind it, "
+                         "'.' or '..'",
+                         path);
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(role->files[j].path, path) == 0) {
+                return blame(checking, key,
+                             "'%.80s' is written twice; keep one of them",
+                             path);
+            }
+        }
+    }
+    return 0;
+}
+
+static int check_may_exit(const struct checking *checking)
+{
+    const struct scenario_role *role = checking->role;
+    if (role->may_exit_count > 0 && role->kind != ROLE_CHURNER) {
+        return blame(checking, "may_exit",
+                     "role '%s' is no churner; observers and bystanders are to "
+                     "live through the run",
+                     role->name);
+    }
+    for (uint32_t i = 0; i < role->may_exit_count; i++) {
+        const char *code = role->may_exit[i];
+        char key[ROLE_WORDS_KEY_SIZE];
+        (void)snprintf(key, sizeof key, "may_exit[%u]", i);
+        size_t digits = strspn(code, DIGITS);
+        if (digits == 0 || digits > 3 || code[digits] != '\0' ||
+            (code[0] == '0' && digits > 1) || atoi(code) > EXIT_CODE_LAST) {
+            return blame(checking, key,
+                         "'%.40s' is no exit code; right is a whole number "
+                         "from 0 to 255",
+                         code);
+        }
+    }
+    return 0;
+}
+
+static int check_after(const struct checking *checking)
+{
+    const struct scenario_role *role = checking->role;
+    for (uint32_t i = 0; i < role->after_count; i++) {
+        if (find_role(checking, role->after[i]) == NULL) {
+            char key[ROLE_WORDS_KEY_SIZE];
+            (void)snprintf(key, sizeof key, "after[%u]", i);
+            return blame_role(checking, key, role->after[i]);
+        }
+    }
+    return 0;
+}
+
 /* --- readiness ----------------------------------------------------------- */
 
 static int check_ready_fd(const struct checking *checking)
@@ -397,8 +481,8 @@ int check_role(const struct scenario *scenario, uint32_t role,
                const struct document *document, struct err *err)
 {
     static int (*const checks[])(const struct checking *) = {
-        check_name,  check_words, check_environment,
-        check_ready, check_host,  check_ports,
+        check_name,  check_words, check_environment, check_ready, check_host,
+        check_ports, check_files, check_may_exit,    check_after,
     };
     const struct checking checking = {scenario, document, err, role,
                                       &scenario->roles[role]};

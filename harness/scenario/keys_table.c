@@ -2,6 +2,7 @@
 
 #include "scenario/scenario.h"
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@
 static const struct key_word kind_words[] = {
     {"observer", ROLE_OBSERVER, "never killed, its memory is judged"},
     {"churner", ROLE_CHURNER, "killed and respawned by the schedule"},
+    {"bystander", ROLE_BYSTANDER,
+     "neither killed nor judged; should it end, the run is INVALID"},
     {NULL, 0, NULL},
 };
 
@@ -45,6 +48,23 @@ static const struct key_word ready_words[] = {
      "'command' exits with 0; it is run again and "
      "again, one at a time"},
     {"delay", READY_DELAY, "'within_s' after it was started"},
+    {NULL, 0, NULL},
+};
+
+static const struct key_word data_words[] = {
+    {"keep", DATA_KEEP, "what the life before has left"},
+    {"fresh", DATA_FRESH, "nothing but its files"},
+    {NULL, 0, NULL},
+};
+
+static const struct key_word signal_words[] = {
+    {"TERM", SIGTERM, "SIGTERM"},
+    {"INT", SIGINT, "SIGINT"},
+    {"QUIT", SIGQUIT, "SIGQUIT"},
+    {"HUP", SIGHUP, "SIGHUP"},
+    {"USR1", SIGUSR1, "SIGUSR1"},
+    {"USR2", SIGUSR2, "SIGUSR2"},
+    {"KILL", SIGKILL, "at once, without grace"},
     {NULL, 0, NULL},
 };
 
@@ -423,6 +443,33 @@ static const struct key role_keys[] = {
      .is_zero_allowed = true,
      .fallback = "0",
      .about = "the first port; slot n gets port + n as {port}; 0 for none"},
+    {.name = "folder",
+     .type = KEY_TEXT,
+     VALUE_OF(struct scenario_role, folder),
+     .max = 1000,
+     .fallback = "",
+     .about = "to work in, with placeholders, like \"{dir}\"; none: ours"},
+    {.name = "data",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario_role, data),
+     .words = data_words,
+     .fallback = "keep",
+     .about = "what a new life finds in {dir}"},
+    {.name = "files",
+     .type = KEY_MAPPINGS,
+     ARRAY_OF(struct scenario_role, files),
+     .child = SECTION_FILE,
+     .max = SCENARIO_ROLE_FILES_MAX,
+     .fallback = "",
+     .about = "written into {dir} before each start"},
+    {.name = "after",
+     .type = KEY_TEXTS,
+     ARRAY_OF(struct scenario_role, after),
+     .max = SCENARIO_ROLES_MAX,
+     .is_optional = true,
+     .about = "roles, all of whose processes are to be ready before one of "
+              "these is started; left out: bystanders, then observers, then "
+              "churners, in the order of the file"},
     {.name = "ready",
      .type = KEY_MAPPING,
      VALUE_OF(struct scenario_role, ready),
@@ -434,7 +481,20 @@ static const struct key role_keys[] = {
      VALUE_OF(struct scenario_role, stop),
      .child = SECTION_STOP,
      .fallback = "",
-     .about = "how a process is asked to end when the run is over"},
+     .about = "how a process is asked to end"},
+    {.name = "limits",
+     .type = KEY_MAPPING,
+     VALUE_OF(struct scenario_role, limits),
+     .child = SECTION_LIMITS,
+     .fallback = "",
+     .about = "what a process may take, each by itself"},
+    {.name = "may_exit",
+     .type = KEY_TEXTS,
+     ARRAY_OF(struct scenario_role, may_exit),
+     .max = 16,
+     .fallback = "",
+     .about = "exit codes, 0 to 255, with which a churner may end by itself, "
+              "its work being done: no crash, the next life begins at once"},
 };
 
 static const struct key ready_keys[] = {
@@ -482,14 +542,62 @@ static const struct key ready_keys[] = {
               "no shell; what it prints is in RUN/logs/ROLE-ORDINAL.ready.log"},
 };
 
+static const struct key file_keys[] = {
+    {.name = "path",
+     .type = KEY_TEXT,
+     VALUE_OF(struct scenario_file, path),
+     .min = 1,
+     .max = 200,
+     .about = "within {dir}; folders on the way are made"},
+    {.name = "text",
+     .type = KEY_TEXT,
+     VALUE_OF(struct scenario_file, text),
+     .max = SCENARIO_ROLE_FILE_MAX_BYTES,
+     .about = "what it holds, with placeholders; any other brace stands for "
+              "itself, and {{name}} for {name}"},
+};
+
+static const struct key limits_keys[] = {
+    {.name = "memory_mib",
+     .type = KEY_WHOLE,
+     VALUE_OF(struct scenario_limits, memory_mib),
+     .min = 1,
+     .max = 16777216,
+     .is_zero_allowed = true,
+     .unit = "MiB",
+     .fallback = "0",
+     .about = "private and writable, mapped, not only touched (RLIMIT_DATA); "
+              "0: ours"},
+    {.name = "descriptors",
+     .type = KEY_WHOLE,
+     VALUE_OF(struct scenario_limits, descriptors),
+     .min = 8,
+     .max = 1048576,
+     .is_zero_allowed = true,
+     .fallback = "0",
+     .about = "open at a time (RLIMIT_NOFILE); 0: ours"},
+    {.name = "core",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario_limits, has_core),
+     .words = switch_words,
+     .fallback = "false",
+     .about = "whether a crash may leave a core file"},
+};
+
 static const struct key stop_keys[] = {
+    {.name = "signal",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario_stop, signal),
+     .words = signal_words,
+     .fallback = "TERM",
+     .about = "that asks a process to end: when the run is over, and by churn"},
     {.name = "grace_s",
      .type = KEY_NUMBER,
      VALUE_OF(struct scenario_stop, grace_s),
      .max = 600,
      .unit = "s",
      .fallback = "2",
-     .about = "after SIGTERM, before SIGKILL"},
+     .about = "after that signal, before SIGKILL"},
 };
 
 static const struct key health_keys[] = {
@@ -551,6 +659,10 @@ const struct section keys_sections[SECTION_COUNT] = {
                       ROWS(role_keys)},
     [SECTION_READY] = {"roles[].ready", "readiness",
                        sizeof(struct scenario_ready), ROWS(ready_keys)},
+    [SECTION_FILE] = {"roles[].files[]", "a file", sizeof(struct scenario_file),
+                      ROWS(file_keys)},
+    [SECTION_LIMITS] = {"roles[].limits", "the limits",
+                        sizeof(struct scenario_limits), ROWS(limits_keys)},
     [SECTION_STOP] = {"roles[].stop", "the stop", sizeof(struct scenario_stop),
                       ROWS(stop_keys)},
     [SECTION_EXPECT] = {"expect", "what is expected", sizeof(struct scenario),

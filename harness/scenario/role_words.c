@@ -18,6 +18,7 @@ bool role_words_next(const struct scenario_role *role, uint32_t *cursor,
     const struct words all[] = {
         {"command", role->command, role->command_count, true},
         {"environment", role->environment, role->environment_count, true},
+        {"folder", &role->folder, role->folder != NULL, false},
         {"ready.path", &ready->path, ready->path != NULL, false},
         {"ready.command", ready->command, ready->command_count, true},
     };
@@ -37,6 +38,14 @@ bool role_words_next(const struct scenario_role *role, uint32_t *cursor,
             return true;
         }
         at -= all[i].count;
+    }
+    if (at < role->files_count) {
+        *ret_word = (struct role_word){.text = role->files[at].text,
+                                       .style = PLACEHOLDER_IN_FILE};
+        (void)snprintf(ret_word->key, sizeof ret_word->key, "files[%u].text",
+                       at);
+        ++*cursor;
+        return true;
     }
     return false;
 }

@@ -85,6 +85,17 @@ static void settle_readiness(struct scenario *scenario)
     }
 }
 
+/* An empty list of roles to wait for is not the same as none. */
+static void note_what_is_given(struct scenario *scenario,
+                               const struct document *document)
+{
+    for (uint32_t i = 0; i < scenario->roles_count; i++) {
+        char path[32];
+        (void)snprintf(path, sizeof path, "roles[%u].after", i);
+        scenario->roles[i].has_after = document_has(document, path);
+    }
+}
+
 /* Makes a scenario of |document|. */
 static int build(const struct document *document, const char *path,
                  struct scenario **ret_scenario, struct err *err)
@@ -105,6 +116,7 @@ static int build(const struct document *document, const char *path,
     }
     scenario->has_seed = document_has(document, "seed");
     settle_readiness(scenario);
+    note_what_is_given(scenario, document);
     r = check_scenario(scenario, document, err);
     if (r < 0) {
         scenario_free(scenario);
@@ -169,6 +181,18 @@ void scenario_free(struct scenario *scenario)
         free(scenario->text);
         schema_free(scenario);
     }
+}
+
+bool scenario_role_may_exit(const struct scenario_role *role, int exit_code)
+{
+    char code[16];
+    (void)snprintf(code, sizeof code, "%d", exit_code);
+    for (uint32_t i = 0; i < role->may_exit_count; i++) {
+        if (strcmp(role->may_exit[i], code) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void scenario_print_reference(FILE *stream)

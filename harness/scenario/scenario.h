@@ -22,6 +22,9 @@ enum {
     SCENARIO_SLOTS_MAX = 4096, /* processes alive at a time, all roles */
     SCENARIO_COMMAND_WORDS_MAX = 64,
     SCENARIO_ENVIRONMENT_MAX = 64,
+    SCENARIO_ROLE_FILES_MAX = 16,
+    SCENARIO_ROLE_FILE_MAX_BYTES =
+        65536, /* before placeholders are filled in */
     SCENARIO_HEALTH_MAX = 32,
     SCENARIO_FILE_MAX_BYTES = 1 << 20,
     SCENARIO_PLACEHOLDERS = 14,
@@ -29,8 +32,15 @@ enum {
 };
 
 enum role_kind {
-    ROLE_OBSERVER, /* never killed; its memory is judged */
-    ROLE_CHURNER,  /* killed and respawned by the schedule */
+    ROLE_OBSERVER,  /* never killed; its memory is judged */
+    ROLE_CHURNER,   /* killed and respawned by the schedule */
+    ROLE_BYSTANDER, /* neither; should it end, the run is INVALID */
+};
+
+/* What a new life finds in {dir}. */
+enum data_rule {
+    DATA_KEEP,  /* what the life before has left */
+    DATA_FRESH, /* nothing but its files */
 };
 
 /* What a restart keeps. */
@@ -99,7 +109,21 @@ struct scenario_ready {
 };
 
 struct scenario_stop {
-    double grace_s; /* after SIGTERM, before SIGKILL, at the end of the run */
+    int signal;     /* that asks for a graceful end */
+    double grace_s; /* from then on, before SIGKILL */
+};
+
+/* Of each process by itself. */
+struct scenario_limits {
+    uint32_t memory_mib;  /* private and writable; 0: ours */
+    uint32_t descriptors; /* open at a time; 0: ours */
+    bool has_core;        /* a core file may be left */
+};
+
+/* Written before each start. */
+struct scenario_file {
+    char *path; /* within {dir} */
+    char *text; /* with placeholders, PLACEHOLDER_IN_FILE */
 };
 
 /* One role: |count| processes started from the same command. */
@@ -114,8 +138,19 @@ struct scenario_role {
     uint32_t environment_count;
     char *host;    /* {host}: a numeric address */
     uint32_t port; /* the first port of {port}; slot n gets port + n; 0: none */
+    char *folder;  /* to work in, with placeholders; "": ours */
+    enum data_rule data;
+    struct scenario_file *files;
+    uint32_t files_count;
+    bool has_after; /* whether |after| was given, be it empty */
+    char **after;   /* names of roles that are to be ready first */
+    uint32_t after_count;
     struct scenario_ready ready;
     struct scenario_stop stop;
+    struct scenario_limits limits;
+    char **may_exit; /* exit codes, in decimal, of a churner that has done its
+                      * work: no crash */
+    uint32_t may_exit_count;
 };
 
 /* A premise about what the observers' tally shows; where it fails, the run is
@@ -190,6 +225,9 @@ static inline void scenario_weights(const struct scenario *scenario,
     ret_weights[CHURN_STARTING] = scenario->starting_weight;
     ret_weights[CHURN_MASS] = scenario->mass_weight;
 }
+
+/* Whether a process of the role may end by itself with |exit_code|. */
+bool scenario_role_may_exit(const struct scenario_role *role, int exit_code);
 
 /* Whether churn comes in waves. */
 static inline bool scenario_has_ebbs(const struct scenario *scenario)
