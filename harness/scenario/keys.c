@@ -7,8 +7,8 @@
 const struct section *keys_section(enum key_section id)
 {
     assert(id < SECTION_COUNT);
-    assert(keys_sections[id].count <= KEYS_MAX);
-    return &keys_sections[id];
+    assert(keys_sections[id]->count <= KEYS_MAX);
+    return keys_sections[id];
 }
 
 const struct key *keys_find(enum key_section id, const char *name)

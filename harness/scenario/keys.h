@@ -2,8 +2,8 @@
  *
  * The checks (check.c), the libcyaml schema (schema.c), the defaults and the
  * printed reference (reference.c) all follow from it: a new key is one new row
- * in keys_table.c. A row says where its value lands in struct scenario or in
- * the part of it that the section fills.
+ * in keys_table.c or keys_role.c. A row says where its value lands in struct
+ * scenario or in the part of it that the section fills.
  */
 #ifndef PLATEAU_SCENARIO_KEYS_H
 #define PLATEAU_SCENARIO_KEYS_H
@@ -67,6 +67,9 @@ struct key {
     bool is_optional;             /* may be absent and has no default */
     const char *unit;             /* "s", "events/s", "" */
     const char *fallback;         /* the default as YAML; NULL: none */
+    /* Of KEY_TEXT and KEY_CHOICE as it is; of a list as JSON; NULL where the
+     * rows of |child| have them. */
+    const char *example;
     const char *about;
 };
 
@@ -79,7 +82,7 @@ struct section {
 };
 
 /* The table. */
-extern const struct section keys_sections[SECTION_COUNT];
+extern const struct section *const keys_sections[SECTION_COUNT];
 
 /* The rows of |id|. */
 const struct section *keys_section(enum key_section id);

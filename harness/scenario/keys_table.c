@@ -1,72 +1,13 @@
-#include "scenario/keys.h"
+/* The rows of everything but roles; see keys.h. */
+#include "scenario/keys_rows.h"
 
 #include "scenario/scenario.h"
 
-#include <signal.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* The largest double below 2^64 is not 2^64 - 1; the check of KEY_WHOLE
  * compares integers and treats this as "no bound but the type's". */
 #define SEED_MAX 18446744073709551615.0
-
-#define VALUE_OF(structure, member)                                            \
-    .offset = offsetof(structure, member),                                     \
-    .size = sizeof(((structure *)NULL)->member)
-#define ARRAY_OF(structure, member)                                            \
-    .offset = offsetof(structure, member),                                     \
-    .count_offset = offsetof(structure, member##_count),                       \
-    .size = sizeof(*((structure *)NULL)->member)
-
-static const struct key_word kind_words[] = {
-    {"observer", ROLE_OBSERVER, "never killed, its memory is judged"},
-    {"churner", ROLE_CHURNER, "killed and respawned by the schedule"},
-    {"bystander", ROLE_BYSTANDER,
-     "neither killed nor judged; should it end, the run is INVALID"},
-    {NULL, 0, NULL},
-};
-
-static const struct key_word identity_words[] = {
-    {"new", IDENTITY_NEW,
-     "each life has a {seed} and a {generation} of its own"},
-    {"same", IDENTITY_SAME,
-     "each life of a slot is told what its first was told, so that it is the "
-     "same peer that comes back"},
-    {NULL, 0, NULL},
-};
-
-static const struct key_word ready_words[] = {
-    {"auto", READY_AUTO,
-     "fd where the role speaks of {ready_fd}, else tcp where it has a port, "
-     "else a delay of 0.1 s"},
-    {"fd", READY_FD, "a line on the descriptor named by {ready_fd}"},
-    {"tcp", READY_TCP, "its TCP port accepts a connection"},
-    {"udp", READY_UDP, "its UDP port is bound; nothing is sent"},
-    {"log", READY_LOG, "a line that it printed in this life matches 'pattern'"},
-    {"file", READY_FILE, "the file 'path' is there, made in this life"},
-    {"command", READY_COMMAND,
-     "'command' exits with 0; it is run again and "
-     "again, one at a time"},
-    {"delay", READY_DELAY, "'within_s' after it was started"},
-    {NULL, 0, NULL},
-};
-
-static const struct key_word data_words[] = {
-    {"keep", DATA_KEEP, "what the life before has left"},
-    {"fresh", DATA_FRESH, "nothing but its files"},
-    {NULL, 0, NULL},
-};
-
-static const struct key_word signal_words[] = {
-    {"TERM", SIGTERM, "SIGTERM"},
-    {"INT", SIGINT, "SIGINT"},
-    {"QUIT", SIGQUIT, "SIGQUIT"},
-    {"HUP", SIGHUP, "SIGHUP"},
-    {"USR1", SIGUSR1, "SIGUSR1"},
-    {"USR2", SIGUSR2, "SIGUSR2"},
-    {"KILL", SIGKILL, "at once, without grace"},
-    {NULL, 0, NULL},
-};
 
 static const struct key_word interval_words[] = {
     {"fixed", INTERVAL_FIXED, "an event every 1/rate seconds"},
@@ -93,7 +34,7 @@ static const struct key_word expect_words[] = {
     {NULL, 0, NULL},
 };
 
-static const struct key_word switch_words[] = {
+const struct key_word keys_switch_words[] = {
     {"false", 0, "no"},
     {"true", 1, "yes"},
     {NULL, 0, NULL},
@@ -106,18 +47,21 @@ static const struct key root_keys[] = {
      .min = 1,
      .max = 64,
      .is_optional = true,
+     .example = "my-run",
      .about = "what the run is called; without it the file's name does"},
     {.name = "about",
      .type = KEY_TEXT,
      VALUE_OF(struct scenario, about),
      .max = 2000,
      .fallback = "",
+     .example = "clients come and go; the server keeps its memory",
      .about = "what the soak shows, in a sentence"},
     {.name = "seed",
      .type = KEY_WHOLE,
      VALUE_OF(struct scenario, seed),
      .max = SEED_MAX,
      .is_optional = true,
+     .example = "42",
      .about = "makes a run replayable; without it one is drawn and printed"},
     {.name = "run",
      .type = KEY_MAPPING,
@@ -164,6 +108,7 @@ static const struct key run_keys[] = {
      .max = 604800,
      .unit = "s",
      .fallback = "60",
+     .example = "120",
      .about = "how long churn goes on; this part is judged"},
     {.name = "settle_s",
      .type = KEY_NUMBER,
@@ -171,6 +116,7 @@ static const struct key run_keys[] = {
      .max = 3600,
      .unit = "s",
      .fallback = "3",
+     .example = "5",
      .about = "from all ready to the first churn event; not judged"},
     {.name = "sample_ms",
      .type = KEY_WHOLE,
@@ -179,6 +125,7 @@ static const struct key run_keys[] = {
      .max = 60000,
      .unit = "ms",
      .fallback = "100",
+     .example = "50",
      .about = "the grid: a sample of every process so often"},
     {.name = "detail_every",
      .type = KEY_WHOLE,
@@ -187,18 +134,21 @@ static const struct key run_keys[] = {
      .max = 1000,
      .unit = "samples",
      .fallback = "2",
+     .example = "5",
      .about = "every n-th sample reads private memory too, which is dearer"},
     {.name = "stop_early",
      .type = KEY_CHOICE,
      VALUE_OF(struct scenario, stop_early),
      .words = stop_words,
      .fallback = "false",
+     .example = "true",
      .about = "whether a verdict that is sure ends the run before its time"},
     {.name = "budget",
      .type = KEY_TEXT,
      VALUE_OF(struct scenario, budget),
      .max = 100,
      .fallback = "",
+     .example = "64 B/event",
      .about = "what memory may grow, in place of the judge's margins: "
               "\"64 B/event\", \"1 MiB/h\", \"2 %\""},
 };
@@ -210,12 +160,14 @@ static const struct key churn_keys[] = {
      .max = 2000,
      .unit = "events/s",
      .fallback = "10",
+     .example = "50",
      .about = "events of all kinds together; 0 holds still"},
     {.name = "interval",
      .type = KEY_CHOICE,
      VALUE_OF(struct scenario, interval),
      .words = interval_words,
      .fallback = "poisson",
+     .example = "weibull",
      .about = "how the gaps between churn events are drawn; or each churner's "
               "lives, whose mean is churners / rate"},
     {.name = "shape",
@@ -225,6 +177,7 @@ static const struct key churn_keys[] = {
      .max = 20,
      .is_zero_allowed = true,
      .fallback = "0",
+     .example = "0.7",
      .about =
          "of lives: the smaller, the heavier the tail; pareto: above 1; 0: "
          "weibull 0.5, pareto 1.5"},
@@ -233,6 +186,7 @@ static const struct key churn_keys[] = {
      VALUE_OF(struct scenario, replay),
      .max = 1000,
      .fallback = "",
+     .example = "events.txt",
      .about =
          "a recorded run, or CSV of 'plateau events', whose events are done "
          "again in place of a schedule; from the scenario's folder on"},
@@ -248,6 +202,7 @@ static const struct key churn_keys[] = {
      .max = 1000000,
      .unit = "events",
      .fallback = "0",
+     .example = "30",
      .about = "churn comes in waves of so many events, with an ebb after each; "
               "0: no such end of a wave"},
     {.name = "wave_s",
@@ -256,6 +211,7 @@ static const struct key churn_keys[] = {
      .max = 86400,
      .unit = "s",
      .fallback = "0",
+     .example = "5",
      .about = "a wave ends after so long at the latest; 0: no such end"},
     {.name = "waves",
      .type = KEY_WHOLE,
@@ -263,6 +219,7 @@ static const struct key churn_keys[] = {
      .max = 1000000,
      .unit = "waves",
      .fallback = "0",
+     .example = "60",
      .about = "the run is over after so many, if duration_s has not ended it; "
               "0: duration_s alone ends it"},
     {.name = "ebb",
@@ -284,23 +241,28 @@ static const struct key kinds_keys[] = {
     {.name = "kill",
      WEIGHT,
      VALUE_OF(struct scenario, kill_weight),
+     .example = "8",
      .about = "weight of SIGKILL, as a crash is"},
     {.name = "stop",
      WEIGHT,
      VALUE_OF(struct scenario, stop_weight),
+     .example = "1",
      .about = "weight of a graceful end, as the role's stop has it"},
     {.name = "pause",
      WEIGHT,
      VALUE_OF(struct scenario, pause_weight),
+     .example = "0.5",
      .about = "weight of SIGSTOP and, after a drawn time, SIGCONT"},
     {.name = "starting",
      WEIGHT,
      VALUE_OF(struct scenario, starting_weight),
+     .example = "0.5",
      .about = "weight of SIGKILL twice: the second soon after the next life "
               "began, so that its handshakes are abandoned"},
     {.name = "mass",
      WEIGHT,
      VALUE_OF(struct scenario, mass_weight),
+     .example = "0.1",
      .about = "weight of SIGKILL to a share of all churners at once; each "
               "counts as an event"},
     {.name = "pause_min_s",
@@ -309,6 +271,7 @@ static const struct key kinds_keys[] = {
      .max = 3600,
      .unit = "s",
      .fallback = "0.2",
+     .example = "0.1",
      .about = "a pause lasts from so long ..."},
     {.name = "pause_max_s",
      .type = KEY_NUMBER,
@@ -316,6 +279,7 @@ static const struct key kinds_keys[] = {
      .max = 3600,
      .unit = "s",
      .fallback = "1",
+     .example = "2",
      .about = "... to so long, uniformly; with ebbs below ebb.settle_max_s"},
     {.name = "starting_max_s",
      .type = KEY_NUMBER,
@@ -324,6 +288,7 @@ static const struct key kinds_keys[] = {
      .max = 60,
      .unit = "s",
      .fallback = "0.02",
+     .example = "0.05",
      .about = "a start is abandoned so long after it at most, uniformly"},
     {.name = "mass_share",
      .type = KEY_NUMBER,
@@ -331,6 +296,7 @@ static const struct key kinds_keys[] = {
      .min = 0.001,
      .max = 1,
      .fallback = "0.25",
+     .example = "0.5",
      .about = "of all churners, one at least"},
 };
 
@@ -341,6 +307,7 @@ static const struct key change_keys[] = {
      .max = 31536000,
      .unit = "s",
      .fallback = "0",
+     .example = "30",
      .about = "of churn, ebbs not counted; 0: the rate never changes"},
     {.name = "rate_per_s",
      .type = KEY_NUMBER,
@@ -348,6 +315,7 @@ static const struct key change_keys[] = {
      .max = 2000,
      .unit = "events/s",
      .fallback = "0",
+     .example = "100",
      .about = "the rate from then on; above 0"},
 };
 
@@ -358,6 +326,7 @@ static const struct key ebb_keys[] = {
      .max = 3600,
      .unit = "s",
      .fallback = "0.2",
+     .example = "0.5",
      .about = "an ebb lasts so long at least"},
     {.name = "settle_max_s",
      .type = KEY_NUMBER,
@@ -366,6 +335,7 @@ static const struct key ebb_keys[] = {
      .max = 3600,
      .unit = "s",
      .fallback = "3",
+     .example = "10",
      .about = "what has not come to rest by then is read as unsettled"},
 };
 
@@ -373,8 +343,9 @@ static const struct key heap_keys[] = {
     {.name = "profile",
      .type = KEY_CHOICE,
      VALUE_OF(struct scenario, has_heap_profiles),
-     .words = switch_words,
+     .words = keys_switch_words,
      .fallback = "false",
+     .example = "true",
      .about = "at each ebb every observer that runs on jemalloc (with its "
               "profiler built in, as Debian's is) writes a heap profile to "
               "RUN/heap/; it is told so by MALLOC_CONF and PLATEAU_HEAP"},
@@ -385,219 +356,10 @@ static const struct key heap_keys[] = {
      .max = 1048576,
      .unit = "KiB",
      .fallback = "512",
+     .example = "64",
      .about = "mean allocation from sample to sample, a power of two; a sample "
               "of a small object takes 16 KiB, so 512 adds up to 3 % to the "
               "heap, 64 up to 25 %"},
-};
-
-static const struct key role_keys[] = {
-    {.name = "name",
-     .type = KEY_TEXT,
-     VALUE_OF(struct scenario_role, name),
-     .min = 1,
-     .max = 31,
-     .about = "unique; a small letter, then small letters, digits, hyphens"},
-    {.name = "kind",
-     .type = KEY_CHOICE,
-     VALUE_OF(struct scenario_role, kind),
-     .words = kind_words,
-     .about = "what happens to its processes"},
-    {.name = "count",
-     .type = KEY_WHOLE,
-     VALUE_OF(struct scenario_role, count),
-     .min = 1,
-     .max = SCENARIO_SLOTS_MAX,
-     .unit = "processes",
-     .fallback = "1",
-     .about = "how many are alive at a time"},
-    {.name = "command",
-     .type = KEY_TEXTS,
-     ARRAY_OF(struct scenario_role, command),
-     .min = 1,
-     .max = SCENARIO_COMMAND_WORDS_MAX,
-     .about = "the program and its arguments, with placeholders; no shell"},
-    {.name = "identity",
-     .type = KEY_CHOICE,
-     VALUE_OF(struct scenario_role, identity),
-     .words = identity_words,
-     .fallback = "new",
-     .about = "who comes back when one is started again"},
-    {.name = "environment",
-     .type = KEY_TEXTS,
-     ARRAY_OF(struct scenario_role, environment),
-     .max = SCENARIO_ENVIRONMENT_MAX,
-     .fallback = "",
-     .about = "\"NAME=value\" each, with placeholders; added to ours"},
-    {.name = "host",
-     .type = KEY_TEXT,
-     VALUE_OF(struct scenario_role, host),
-     .min = 2,
-     .max = 45,
-     .fallback = "127.0.0.1",
-     .about = "{host}: the numeric address that its processes listen on"},
-    {.name = "port",
-     .type = KEY_WHOLE,
-     VALUE_OF(struct scenario_role, port),
-     .min = 1024,
-     .max = 65535,
-     .is_zero_allowed = true,
-     .fallback = "0",
-     .about = "the first port; slot n gets port + n as {port}; 0 for none"},
-    {.name = "folder",
-     .type = KEY_TEXT,
-     VALUE_OF(struct scenario_role, folder),
-     .max = 1000,
-     .fallback = "",
-     .about = "to work in, with placeholders, like \"{dir}\"; none: ours"},
-    {.name = "data",
-     .type = KEY_CHOICE,
-     VALUE_OF(struct scenario_role, data),
-     .words = data_words,
-     .fallback = "keep",
-     .about = "what a new life finds in {dir}"},
-    {.name = "files",
-     .type = KEY_MAPPINGS,
-     ARRAY_OF(struct scenario_role, files),
-     .child = SECTION_FILE,
-     .max = SCENARIO_ROLE_FILES_MAX,
-     .fallback = "",
-     .about = "written into {dir} before each start"},
-    {.name = "after",
-     .type = KEY_TEXTS,
-     ARRAY_OF(struct scenario_role, after),
-     .max = SCENARIO_ROLES_MAX,
-     .is_optional = true,
-     .about = "roles, all of whose processes are to be ready before one of "
-              "these is started; left out: bystanders, then observers, then "
-              "churners, in the order of the file"},
-    {.name = "ready",
-     .type = KEY_MAPPING,
-     VALUE_OF(struct scenario_role, ready),
-     .child = SECTION_READY,
-     .fallback = "",
-     .about = "when a process that was started counts as up"},
-    {.name = "stop",
-     .type = KEY_MAPPING,
-     VALUE_OF(struct scenario_role, stop),
-     .child = SECTION_STOP,
-     .fallback = "",
-     .about = "how a process is asked to end"},
-    {.name = "limits",
-     .type = KEY_MAPPING,
-     VALUE_OF(struct scenario_role, limits),
-     .child = SECTION_LIMITS,
-     .fallback = "",
-     .about = "what a process may take, each by itself"},
-    {.name = "may_exit",
-     .type = KEY_TEXTS,
-     ARRAY_OF(struct scenario_role, may_exit),
-     .max = 16,
-     .fallback = "",
-     .about = "exit codes, 0 to 255, with which a churner may end by itself, "
-              "its work being done: no crash, the next life begins at once"},
-};
-
-static const struct key ready_keys[] = {
-    {.name = "by",
-     .type = KEY_CHOICE,
-     VALUE_OF(struct scenario_ready, by),
-     .words = ready_words,
-     .fallback = "auto",
-     .about = "what tells that it is ready"},
-    {.name = "within_s",
-     .type = KEY_NUMBER,
-     VALUE_OF(struct scenario_ready, within_s),
-     .min = 0.001,
-     .max = 3600,
-     .unit = "s",
-     .fallback = "10",
-     .about = "the deadline; by delay: the delay itself"},
-    {.name = "port",
-     .type = KEY_WHOLE,
-     VALUE_OF(struct scenario_ready, port),
-     .min = 1,
-     .max = 65535,
-     .is_zero_allowed = true,
-     .fallback = "0",
-     .about = "by tcp, udp: the port at {host}; 0: the process's own {port}"},
-    {.name = "pattern",
-     .type = KEY_TEXT,
-     VALUE_OF(struct scenario_ready, pattern),
-     .max = 500,
-     .fallback = "",
-     .about = "by log: an extended regular expression of POSIX, matched line "
-              "by line against what the process prints"},
-    {.name = "path",
-     .type = KEY_TEXT,
-     VALUE_OF(struct scenario_ready, path),
-     .max = 1000,
-     .fallback = "",
-     .about = "by file: which, with placeholders"},
-    {.name = "command",
-     .type = KEY_TEXTS,
-     ARRAY_OF(struct scenario_ready, command),
-     .max = SCENARIO_COMMAND_WORDS_MAX,
-     .fallback = "",
-     .about = "by command: the program and its arguments, with placeholders; "
-              "no shell; what it prints is in RUN/logs/ROLE-ORDINAL.ready.log"},
-};
-
-static const struct key file_keys[] = {
-    {.name = "path",
-     .type = KEY_TEXT,
-     VALUE_OF(struct scenario_file, path),
-     .min = 1,
-     .max = 200,
-     .about = "within {dir}; folders on the way are made"},
-    {.name = "text",
-     .type = KEY_TEXT,
-     VALUE_OF(struct scenario_file, text),
-     .max = SCENARIO_ROLE_FILE_MAX_BYTES,
-     .about = "what it holds, with placeholders; any other brace stands for "
-              "itself, and {{name}} for {name}"},
-};
-
-static const struct key limits_keys[] = {
-    {.name = "memory_mib",
-     .type = KEY_WHOLE,
-     VALUE_OF(struct scenario_limits, memory_mib),
-     .min = 1,
-     .max = 16777216,
-     .is_zero_allowed = true,
-     .unit = "MiB",
-     .fallback = "0",
-     .about = "private and writable, mapped, not only touched (RLIMIT_DATA); "
-              "0: ours"},
-    {.name = "descriptors",
-     .type = KEY_WHOLE,
-     VALUE_OF(struct scenario_limits, descriptors),
-     .min = 8,
-     .max = 1048576,
-     .is_zero_allowed = true,
-     .fallback = "0",
-     .about = "open at a time (RLIMIT_NOFILE); 0: ours"},
-    {.name = "core",
-     .type = KEY_CHOICE,
-     VALUE_OF(struct scenario_limits, has_core),
-     .words = switch_words,
-     .fallback = "false",
-     .about = "whether a crash may leave a core file"},
-};
-
-static const struct key stop_keys[] = {
-    {.name = "signal",
-     .type = KEY_CHOICE,
-     VALUE_OF(struct scenario_stop, signal),
-     .words = signal_words,
-     .fallback = "TERM",
-     .about = "that asks a process to end: when the run is over, and by churn"},
-    {.name = "grace_s",
-     .type = KEY_NUMBER,
-     VALUE_OF(struct scenario_stop, grace_s),
-     .max = 600,
-     .unit = "s",
-     .fallback = "2",
-     .about = "after that signal, before SIGKILL"},
 };
 
 static const struct key health_keys[] = {
@@ -606,6 +368,7 @@ static const struct key health_keys[] = {
      VALUE_OF(struct scenario_health, name),
      .min = 1,
      .max = 31,
+     .example = "active_peers",
      .about = "an entry of the tally: a gauge, a counter or a pair"},
     {.name = "at_least",
      .type = KEY_NUMBER,
@@ -613,6 +376,7 @@ static const struct key health_keys[] = {
      .min = -1e15,
      .max = 1e15,
      .fallback = "-inf",
+     .example = "1",
      .about = "the least it may show in 90 % of the samples"},
     {.name = "grows_at_least",
      .type = KEY_NUMBER,
@@ -620,6 +384,7 @@ static const struct key health_keys[] = {
      .min = -1e15,
      .max = 1e15,
      .fallback = "-inf",
+     .example = "100",
      .about = "by how much it must have grown by the end of the run"},
 };
 
@@ -629,44 +394,51 @@ static const struct key expect_keys[] = {
      VALUE_OF(struct scenario, expected),
      .words = expect_words,
      .fallback = "anything",
+     .example = "PLATEAU",
      .about = "which verdicts are right"},
     {.name = "names",
      .type = KEY_TEXTS,
      ARRAY_OF(struct scenario, expected_names),
      .max = 8,
      .fallback = "",
+     .example = "[\"connection_loops\"]",
      .about = "tally entries, one of which is to be named as what climbed"},
 };
 
-#define ROWS(rows) rows, sizeof(rows) / sizeof(rows)[0]
+/* run, churn and their like fill members of struct scenario itself. */
+static const struct section root = {"", "the scenario", sizeof(struct scenario),
+                                    ROWS(root_keys)};
+static const struct section run = {"run", "the run", sizeof(struct scenario),
+                                   ROWS(run_keys)};
+static const struct section churn = {"churn", "the churn",
+                                     sizeof(struct scenario), ROWS(churn_keys)};
+static const struct section kinds = {"churn.kinds", "the kinds of events",
+                                     sizeof(struct scenario), ROWS(kinds_keys)};
+static const struct section ebb = {"churn.ebb", "the ebb",
+                                   sizeof(struct scenario), ROWS(ebb_keys)};
+static const struct section change = {"churn.change", "the change of rate",
+                                      sizeof(struct scenario),
+                                      ROWS(change_keys)};
+static const struct section heap = {"heap", "the heap profiles",
+                                    sizeof(struct scenario), ROWS(heap_keys)};
+static const struct section expect = {
+    "expect", "what is expected", sizeof(struct scenario), ROWS(expect_keys)};
+static const struct section health = {
+    "health[]", "a premise", sizeof(struct scenario_health), ROWS(health_keys)};
 
-/* run and churn fill members of struct scenario itself. */
-const struct section keys_sections[SECTION_COUNT] = {
-    [SECTION_ROOT] = {"", "the scenario", sizeof(struct scenario),
-                      ROWS(root_keys)},
-    [SECTION_RUN] = {"run", "the run", sizeof(struct scenario), ROWS(run_keys)},
-    [SECTION_CHURN] = {"churn", "the churn", sizeof(struct scenario),
-                       ROWS(churn_keys)},
-    [SECTION_KINDS] = {"churn.kinds", "the kinds of events",
-                       sizeof(struct scenario), ROWS(kinds_keys)},
-    [SECTION_EBB] = {"churn.ebb", "the ebb", sizeof(struct scenario),
-                     ROWS(ebb_keys)},
-    [SECTION_CHANGE] = {"churn.change", "the change of rate",
-                        sizeof(struct scenario), ROWS(change_keys)},
-    [SECTION_HEAP] = {"heap", "the heap profiles", sizeof(struct scenario),
-                      ROWS(heap_keys)},
-    [SECTION_ROLE] = {"roles[]", "a role", sizeof(struct scenario_role),
-                      ROWS(role_keys)},
-    [SECTION_READY] = {"roles[].ready", "readiness",
-                       sizeof(struct scenario_ready), ROWS(ready_keys)},
-    [SECTION_FILE] = {"roles[].files[]", "a file", sizeof(struct scenario_file),
-                      ROWS(file_keys)},
-    [SECTION_LIMITS] = {"roles[].limits", "the limits",
-                        sizeof(struct scenario_limits), ROWS(limits_keys)},
-    [SECTION_STOP] = {"roles[].stop", "the stop", sizeof(struct scenario_stop),
-                      ROWS(stop_keys)},
-    [SECTION_EXPECT] = {"expect", "what is expected", sizeof(struct scenario),
-                        ROWS(expect_keys)},
-    [SECTION_HEALTH] = {"health[]", "a premise", sizeof(struct scenario_health),
-                        ROWS(health_keys)},
+const struct section *const keys_sections[SECTION_COUNT] = {
+    [SECTION_ROOT] = &root,
+    [SECTION_RUN] = &run,
+    [SECTION_CHURN] = &churn,
+    [SECTION_KINDS] = &kinds,
+    [SECTION_EBB] = &ebb,
+    [SECTION_CHANGE] = &change,
+    [SECTION_HEAP] = &heap,
+    [SECTION_ROLE] = &keys_role,
+    [SECTION_READY] = &keys_ready,
+    [SECTION_FILE] = &keys_file,
+    [SECTION_LIMITS] = &keys_limits,
+    [SECTION_STOP] = &keys_stop,
+    [SECTION_EXPECT] = &expect,
+    [SECTION_HEALTH] = &health,
 };
