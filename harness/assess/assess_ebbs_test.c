@@ -409,6 +409,25 @@ static void a_healthy_run_is_never_ended_early(void **state)
     assert_int_equal(look_ahead(&healthy), 0);
 }
 
+static void
+observers_of_a_build_are_convicted_together_rather_than_alone(void **state)
+{
+    (void)state;
+    struct assessment assessment;
+    double sum = 0.0, together = 0.0;
+    judge(&healthy, &assessment);
+    for (size_t i = 0; i < assessment.series_count; i++) {
+        const struct assessed *series = &assessment.series[i];
+        if (series->counts == METRIC_PRIMARY && !series->is_ourselves) {
+            sum += series->rule.alpha;
+            together += series->is_together ? series->rule.alpha : 0.0;
+        }
+    }
+    assert_true(sum > 0.0199 && sum < 0.0201);
+    assert_true(together > 0.0179 && together < 0.0181);
+    assess_deinit(&assessment);
+}
+
 static void what_climbed_is_kept_in_the_store(void **state)
 {
     (void)state;
@@ -468,6 +487,8 @@ int main(void)
         cmocka_unit_test(a_machine_that_stood_still_is_invalid),
         cmocka_unit_test(a_great_leak_is_found_at_the_second_look),
         cmocka_unit_test(a_healthy_run_is_never_ended_early),
+        cmocka_unit_test(
+            observers_of_a_build_are_convicted_together_rather_than_alone),
         cmocka_unit_test(what_climbed_is_kept_in_the_store),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -155,21 +155,50 @@ static int add_series(const struct panel *panel,
     return result;
 }
 
+/* Of a primary source's share of the error rate. That one of several processes
+ * of the same program leaks and the others do not is rare; and alone, what a
+ * process holds for half a minute more looks like growth far more often. Of 28
+ * clean runs of 30 s on a busy machine, one observer came to P(climb) = .9985
+ * and one to .9982, but all three together never beyond .89. */
+static const double together_share = 0.9;
+
+static double weight_of(const struct assessed *series, size_t count,
+                        const struct assessed *all)
+{
+    size_t parts = 0;
+    bool has_together = false;
+    for (size_t i = 0; i < count && !series->is_together; i++) {
+        has_together = has_together || docket_is_part_of(series, &all[i]);
+        parts += !all[i].is_together &&
+                 strcmp(series->role, all[i].role) == 0 &&
+                 strcmp(series->metric, all[i].metric) == 0;
+    }
+    if (series->is_together) {
+        return together_share;
+    }
+    return has_together ? (1. - together_share) / (double)parts : 1.;
+}
+
 static void share_out(struct assessed *series, size_t count)
 {
-    size_t best = 0, others = 0;
+    double best = 0.;
+    size_t others = 0;
     for (size_t i = 0; i < count; i++) {
-        best +=
-            docket_convicts(&series[i]) && series[i].counts == METRIC_PRIMARY;
-        others +=
-            docket_convicts(&series[i]) && series[i].counts != METRIC_PRIMARY;
+        if (!docket_convicts(&series[i])) {
+            continue;
+        }
+        if (series[i].counts == METRIC_PRIMARY) {
+            best += weight_of(&series[i], count, series);
+        } else {
+            others++;
+        }
     }
     for (size_t i = 0; i < count; i++) {
         if (!docket_convicts(&series[i])) {
             continue;
         }
         if (series[i].counts == METRIC_PRIMARY) {
-            series[i].rule.alpha /= (double)best;
+            series[i].rule.alpha *= weight_of(&series[i], count, series) / best;
         } else {
             series[i].rule.alpha = others_alpha / (double)others;
         }
