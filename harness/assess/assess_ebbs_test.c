@@ -417,10 +417,10 @@ observers_of_a_build_are_convicted_together_rather_than_alone(void **state)
     double sum = 0.0, together = 0.0;
     judge(&healthy, &assessment);
     for (size_t i = 0; i < assessment.series_count; i++) {
-        const struct assessed *series = &assessment.series[i];
-        if (series->counts == METRIC_PRIMARY && !series->is_ourselves) {
-            sum += series->rule.alpha;
-            together += series->is_together ? series->rule.alpha : 0.0;
+        const struct assessed *judged = &assessment.series[i];
+        if (judged->counts == METRIC_PRIMARY && !judged->is_ourselves) {
+            sum += judged->rule.alpha;
+            together += judged->is_together ? judged->rule.alpha : 0.0;
         }
     }
     assert_true(sum > 0.0199 && sum < 0.0201);
