@@ -18,6 +18,25 @@ static const char *const allocators[] = {
     "__libc_malloc", "__libc_calloc",  "__libc_realloc", "__libc_memalign",
 };
 
+/* What stands between those and the function that wanted something: it says
+ * how, not what for. The public functions of containers are left to see. */
+static const char *const between[] = {
+    "strdup",           "strndup",       "__strdup",     "__strndup",
+    "xmalloc",          "xcalloc",       "xrealloc",     "xstrdup",
+    "g_malloc*",        "g_try_malloc*", "g_realloc*",   "g_slice_alloc*",
+    "g_strdup",         "PyMem_*",       "_PyMem_*",     "PyObject_*lloc",
+    "_PyObject_*lloc",  "gc_alloc",      "std::_[!_]*",  "std::__[!c]*",
+    "std::allocat*",    "std::*::_M_*",  "__gnu_cxx::*", "alloc::raw_vec::*",
+    "<alloc::alloc::*",
+};
+
+/* Of a word: what is remembered of its patterns. */
+enum {
+    WORD_WAS_ASKED = 1,
+    WORD_IS_ALLOCATOR = 2,
+    WORD_IS_BETWEEN = 4,
+};
+
 /* While sites are matched. */
 struct matcher {
     struct compare *compare;
@@ -27,7 +46,7 @@ struct matcher {
     struct compare_line *known; /* by their numbers in |frames| */
     int *known_rules;           /* what each matches */
     size_t known_count, known_room;
-    unsigned char *is_allocator; /* of each word: 0 not asked, 1 no, 2 yes */
+    unsigned char *words; /* of each, WORD_... */
     uint32_t *bucket_of_rule;
     uint32_t unmatched; /* bucket */
 };
@@ -50,23 +69,39 @@ static int double_room(void **items, size_t size, size_t needed, size_t *room)
     return 0;
 }
 
-bool compare_is_allocator(const char *function)
+static bool matches(const char *const *patterns, size_t count,
+                    const char *function)
 {
-    for (size_t i = 0; i < sizeof allocators / sizeof allocators[0]; i++) {
-        if (fnmatch(allocators[i], function, 0) == 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (fnmatch(patterns[i], function, 0) == 0) {
             return true;
         }
     }
     return false;
 }
 
-static bool is_allocator(struct matcher *matcher, uint32_t word)
+bool compare_is_allocator(const char *function)
 {
-    if (matcher->is_allocator[word] == 0) {
+    return matches(allocators, sizeof allocators / sizeof allocators[0],
+                   function);
+}
+
+bool compare_is_between(const char *function)
+{
+    return matches(between, sizeof between / sizeof between[0], function);
+}
+
+static bool word_is(struct matcher *matcher, uint32_t word, unsigned what)
+{
+    if (matcher->words[word] == 0) {
         const char *name = words_text(matcher->compare->words, word);
-        matcher->is_allocator[word] = compare_is_allocator(name) ? 2 : 1;
+        matcher->words[word] =
+            (unsigned char)(WORD_WAS_ASKED |
+                            (compare_is_allocator(name) ? WORD_IS_ALLOCATOR
+                                                        : 0) |
+                            (compare_is_between(name) ? WORD_IS_BETWEEN : 0));
     }
-    return matcher->is_allocator[word] == 2;
+    return (matcher->words[word] & what) != 0;
 }
 
 /* The lines of a stack, without the allocator's. Returns how many. */
@@ -88,9 +123,13 @@ static size_t unfold(struct matcher *matcher, const struct profile *profile,
         }
     }
     for (size_t i = 0; i < count && i < COMPARE_ALLOCATOR_FRAMES_MAX; i++) {
-        if (is_allocator(matcher, lines[i].function)) {
+        if (word_is(matcher, lines[i].function, WORD_IS_ALLOCATOR)) {
             skipped = i + 1;
         }
+    }
+    while (skipped + 1 < count &&
+           word_is(matcher, lines[skipped].function, WORD_IS_BETWEEN)) {
+        skipped++;
     }
     memmove(lines, lines + skipped, (count - skipped) * sizeof *lines);
     return count - skipped;
@@ -346,8 +385,8 @@ int compare_profiles(const struct profile *before, const struct profile *after,
     struct matcher matcher = {.compare = compare, .rules = rules};
     *compare =
         (struct compare){.words = after->words, .has_before = before != NULL};
-    matcher.is_allocator = calloc(after->words->count, 1);
-    int r = matcher.is_allocator != NULL ? 0 : -ENOMEM;
+    matcher.words = calloc(after->words->count, 1);
+    int r = matcher.words != NULL ? 0 : -ENOMEM;
     if (r == 0 && before != NULL) {
         r = add_profile(&matcher, before, 0);
     }
@@ -373,7 +412,7 @@ int compare_profiles(const struct profile *before, const struct profile *after,
     idmap_deinit(&matcher.frames);
     free(matcher.known);
     free(matcher.known_rules);
-    free(matcher.is_allocator);
+    free(matcher.words);
     free(matcher.bucket_of_rule);
     return r;
 }

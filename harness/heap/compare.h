@@ -77,6 +77,11 @@ static inline double compare_change(const struct compare_amount amounts[2])
  */
 bool compare_is_allocator(const char *function);
 
+/* Whether |function| only passes on a wish for memory: strdup(), the inner
+ * functions of C++'s containers. Left out where it is the innermost of what is
+ * left, unless it is all. */
+bool compare_is_between(const char *function);
+
 /* "(matches no rule)" */
 extern const char compare_unmatched[];
 

@@ -125,6 +125,38 @@ static void leaves_out_what_the_allocator_adds(void **state)
     teardown(&f);
 }
 
+static void leaves_out_what_only_passes_a_wish_on(void **state)
+{
+    static const struct {
+        const char *stack, *first;
+    } stacks[] = {
+        {"malloc __strdup peer_add main", "peer_add"},
+        {"std::__new_allocator::allocate "
+         "std::vector::_M_default_append std::vector::resize peer_add",
+         "std::vector::resize"},
+        {"std::__cxx11::basic_string::_M_mutate "
+         "std::__cxx11::basic_string::append peer_add",
+         "std::__cxx11::basic_string::append"},
+        {"malloc gc_alloc new_dict", "new_dict"},
+        {"malloc peer_add std::_Function_handler::_M_invoke main", "peer_add"},
+        {"malloc xmalloc", "xmalloc"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof stacks / sizeof stacks[0]; i++) {
+        struct fixture f;
+        char first[128];
+        setup(&f);
+        hold(&f, 1, stacks[i].stack, 1, 10);
+        compare(&f, false);
+        const struct compare_site *site = &f.compare.sites[0];
+        (void)snprintf(
+            first, sizeof first, "%s",
+            words_text(&f.words, f.compare.lines[site->lines_first].function));
+        assert_string_equal(first, stacks[i].first);
+        teardown(&f);
+    }
+}
+
 /* A connection that peer_ code dials is a connection; a note that peer_ code
  * makes within a connection's callback is the peers'. */
 static void the_innermost_frame_that_a_rule_knows_decides(void **state)
@@ -371,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_sites_by_their_functions),
         cmocka_unit_test(leaves_out_what_the_allocator_adds),
+        cmocka_unit_test(leaves_out_what_only_passes_a_wish_on),
         cmocka_unit_test(the_innermost_frame_that_a_rule_knows_decides),
         cmocka_unit_test(what_matches_no_rule_is_shown_last),
         cmocka_unit_test(buckets_and_sites_add_up_to_the_total),

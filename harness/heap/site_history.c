@@ -204,6 +204,9 @@ static size_t find_lines(const struct site_history *history, size_t number,
                 compare_is_allocator(
                     words_text(&history->words, line->function))) {
                 count = 0; /* what came before was the allocator's as well */
+            } else if (count == 0 && compare_is_between(words_text(
+                                         &history->words, line->function))) {
+                continue;
             } else if (count < SITE_HISTORY_SHOWN) {
                 lines[count++] = *line;
             }

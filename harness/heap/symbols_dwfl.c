@@ -14,6 +14,8 @@
  */
 #include "heap/symbols.h"
 
+#include "heap/demangle.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -31,6 +33,7 @@
 enum {
     UNITS_MAX = 1 << 20,
     NESTING_MAX = 64, /* of namespaces, blocks and inlined calls */
+    NAME_SIZE = 512,  /* of what was demangled; more is cut */
 };
 
 struct range {
@@ -296,6 +299,21 @@ static const char *call_file(struct unit *unit, Dwarf_Die *die)
     return dwarf_filesrc(files, (size_t)number, NULL, NULL);
 }
 
+/* Within its class and namespaces, where the language has them. */
+static const char *function_name(Dwarf_Die *die, char text[NAME_SIZE])
+{
+    Dwarf_Attribute attribute;
+    const char *name = NULL;
+    if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) != NULL) {
+        name = dwarf_formstring(&attribute);
+    }
+    if (name != NULL && demangle_name(name, text, NAME_SIZE)) {
+        return text;
+    }
+    name = dwarf_diename(die);
+    return name != NULL ? name : "(no name)";
+}
+
 static bool resolve_with_debug(struct file *file, uint32_t place)
 {
     uint64_t address = file->profile->places[place].address - file->bias;
@@ -323,8 +341,8 @@ static bool resolve_with_debug(struct file *file, uint32_t place)
         (void)dwarf_lineno(at, &line);
     }
     for (size_t i = count; i-- > 0;) {
-        const char *name = dwarf_diename(&chain[i]);
-        add_line(file, place, name != NULL ? name : "(no name)", source, line);
+        char name[NAME_SIZE];
+        add_line(file, place, function_name(&chain[i], name), source, line);
         source = call_file(unit, &chain[i]);
         line = call_number(&chain[i], DW_AT_call_line);
     }
@@ -362,7 +380,9 @@ static void resolve_place(struct file *file, uint32_t place)
         const char *name = dwfl_module_addrname(
             file->dwfl_module, file->profile->places[place].address);
         if (name != NULL) {
-            add_line(file, place, name, NULL, 0);
+            char text[NAME_SIZE];
+            bool is_mangled = demangle_name(name, text, sizeof text);
+            add_line(file, place, is_mangled ? text : name, NULL, 0);
             return;
         }
     }

@@ -1,0 +1,80 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "heap/demangle.h"
+
+static void a_name_is_what_tells_functions_apart(void **state)
+{
+    static const struct {
+        const char *full, *name;
+    } names[] = {
+        {"Registry::add(int)", "Registry::add"},
+        {"main", "main"},
+        {"std::vector<int, std::allocator<int> >::_M_default_append(unsigned "
+         "long)",
+         "std::vector::_M_default_append"},
+        {"void spdlog::log<int>(char const*, int) const", "spdlog::log"},
+        {"std::map<int, long (*)(int)>::operator[](int const&)",
+         "std::map::operator[]"},
+        {"Less::operator()(int, int) const", "Less::operator()"},
+        {"Less::operator<(Less const&) const", "Less::operator<"},
+        {"std::string std::operator+<char>(char const*)", "std::operator+"},
+        {"bool std::operator< <int>(int, int)", "std::operator<"},
+        {"void (*handler(int))(char)", "void (*handler(int))(char)"},
+        {"operator new(unsigned long)", "operator new"},
+        {"(anonymous namespace)::Pool::take()",
+         "(anonymous namespace)::Pool::take"},
+        {"Registry::add(int)::{lambda()#1}::operator()() const",
+         "Registry::add"},
+        {"tokio::runtime::task::spawn::h0123456789abcdef",
+         "tokio::runtime::task::spawn"},
+        {"<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop::"
+         "h0123456789abcdef",
+         "<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop"},
+        {"decltype (f(1)) wrapped<int>(int)", "wrapped"},
+        {"unclosed<<<", "unclosed"},
+        {"", ""},
+    };
+    char text[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        demangle_shorten(names[i].full, text, sizeof text);
+        assert_string_equal(text, names[i].name);
+    }
+}
+
+static void a_long_name_is_cut(void **state)
+{
+    char text[8];
+    (void)state;
+    demangle_shorten("std::chrono::now()", text, sizeof text);
+    assert_string_equal(text, "std::ch");
+}
+
+static void what_the_linker_knows_is_read(void **state)
+{
+    char text[128] = "as it was";
+    (void)state;
+    assert_false(demangle_name("main", text, sizeof text));
+    assert_false(demangle_name("_Zwrong", text, sizeof text));
+    assert_string_equal(text, "as it was");
+    if (!demangle_name("_ZN8Registry3addEi", text, sizeof text)) {
+        skip(); /* no libstdc++ here */
+    }
+    assert_string_equal(text, "Registry::add");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_name_is_what_tells_functions_apart),
+        cmocka_unit_test(a_long_name_is_cut),
+        cmocka_unit_test(what_the_linker_knows_is_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
