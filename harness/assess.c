@@ -277,14 +277,27 @@ static const struct panel_column *memory_of(const struct panel *panel,
     return found;
 }
 
+/* What was judged of |column|: of that observer alone or of all together, as it
+ * is; else of all together. */
+static const struct assessed *find_judged(const struct assessment *assessment,
+                                          const struct panel_column *column)
+{
+    for (size_t i = 0; i < assessment->series_count; i++) {
+        const struct assessed *series = &assessment->series[i];
+        if (column->series_id != 0 && series->series_id == column->series_id) {
+            return series;
+        }
+    }
+    return find_metric(assessment, column->role, column->name);
+}
+
 /* Tells the panel what the judge said. */
 static void mark_climbs(const struct assessment *assessment,
                         struct panel *panel)
 {
     for (size_t i = 0; i < panel->columns_count; i++) {
         struct panel_column *column = &panel->columns[i];
-        const struct assessed *series =
-            find_metric(assessment, column->role, column->name);
+        const struct assessed *series = find_judged(assessment, column);
         column->has_climbed =
             series != NULL && series->verdict.outcome == JUDGE_CLIMB;
     }

@@ -20,10 +20,16 @@ const char *malloc_conf =
 static const struct {
     const char *gauge;
     const char *control;
+    bool is_in_pages;
 } figures[HEAP_FIGURES_COUNT] = {
-    {"heap/allocated", "stats.allocated"}, {"heap/active", "stats.active"},
-    {"heap/metadata", "stats.metadata"},   {"heap/resident", "stats.resident"},
-    {"heap/mapped", "stats.mapped"},       {"heap/retained", "stats.retained"},
+    {"heap/allocated", "stats.allocated", false},
+    {"heap/active", "stats.active", false},
+    {"heap/metadata", "stats.metadata", false},
+    {"heap/resident", "stats.resident", false},
+    {"heap/mapped", "stats.mapped", false},
+    {"heap/retained", "stats.retained", false},
+    {"heap/dirty", "stats.arenas.4096.pdirty", true},
+    {"heap/muzzy", "stats.arenas.4096.pmuzzy", true},
 };
 
 void heap_open(struct heap *heap, struct plateau_tally *tally)
@@ -35,13 +41,21 @@ void heap_open(struct heap *heap, struct plateau_tally *tally)
         !has_stats || mallctlnametomib("epoch", heap->epoch_mib, &depth) != 0) {
         return;
     }
+    size = sizeof heap->page_bytes;
+    if (mallctl("arenas.page", &heap->page_bytes, &size, NULL, 0) != 0) {
+        return;
+    }
     for (int i = 0; i < HEAP_FIGURES_COUNT; i++) {
-        depth = HEAP_MIB_DEPTH;
-        if (mallctlnametomib(figures[i].control, heap->mibs[i], &depth) != 0) {
+        heap->depths[i] = HEAP_MIB_DEPTH;
+        if (mallctlnametomib(figures[i].control, heap->mibs[i],
+                             &heap->depths[i]) != 0) {
             return;
         }
         heap->entries[i] = plateau_tally_gauge(tally, figures[i].gauge, "B");
     }
+    const struct size_classes_source source = {mallctl, mallctlnametomib,
+                                               mallctlbymib};
+    size_classes_open(&heap->classes, &source, tally);
     heap->is_open = 1;
 }
 
@@ -79,9 +93,18 @@ void heap_publish(const struct heap *heap)
     for (int i = 0; i < HEAP_FIGURES_COUNT; i++) {
         size_t bytes = 0;
         size = sizeof bytes;
-        if (mallctlbymib(heap->mibs[i], HEAP_MIB_DEPTH, &bytes, &size, NULL,
+        if (mallctlbymib(heap->mibs[i], heap->depths[i], &bytes, &size, NULL,
                          0) == 0) {
-            plateau_tally_set(heap->entries[i], bytes);
+            plateau_tally_set(heap->entries[i], figures[i].is_in_pages
+                                                    ? bytes * heap->page_bytes
+                                                    : bytes);
         }
+    }
+}
+
+void heap_publish_classes(const struct heap *heap)
+{
+    if (heap->is_open) {
+        size_classes_publish(&heap->classes);
     }
 }

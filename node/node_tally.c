@@ -93,6 +93,7 @@ void node_tally_update(const struct node_tally *tally,
                            reading.transport.timers_stopped);
     heap_publish(&tally->heap);
     if (asked != 0) {
+        heap_publish_classes(&tally->heap);
         plateau_tally_answer(tally->page, asked);
     }
 }

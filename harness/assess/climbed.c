@@ -27,6 +27,7 @@ static const double certainty_min = 2.;
 static const double growth_certainty_min = 3.; /* of memory on the events */
 static const double class_certainty_min = 4.;
 static const double class_share_min = 0.02;
+static const double class_growth_min = 3.; /* regions */
 static const double class_weight = 0.8;
 
 /* The rows that count, and memory's growth over them. */
@@ -289,6 +290,7 @@ static size_t take_classes(const struct view *view, struct climbed *parts)
         }
         struct line line = fit_rows(view, view->events, column->values);
         if (line.slope < class_share_min * view->growth ||
+            line.slope * line.span_x < class_growth_min * column->quantum ||
             line.certainty < class_certainty_min) {
             continue;
         }

@@ -46,6 +46,13 @@ struct tally_series {
     int64_t last_tick; /* of its last value: one a sample */
 };
 
+/* The series of one size class of the allocator. */
+struct class_series {
+    uint64_t bytes; /* of one region */
+    int64_t id;
+    int64_t last_ebb; /* at which it held something */
+};
+
 struct slot {
     struct probe *probe; /* NULL: nobody lives there, or it cannot be read */
     sampler_read *read;  /* in place of |probe|; NULL: none */
@@ -56,6 +63,8 @@ struct slot {
     struct tally_series *tally; /* of observers with a page: those that were
                                    seen, at most TALLY_PAGE_ENTRIES */
     size_t tally_count;
+    struct class_series *classes; /* likewise, at most TALLY_PAGE_CLASSES */
+    size_t classes_count;
 };
 
 struct sampler {
@@ -187,7 +196,11 @@ static void name_metrics(const char *name, enum plateau_tally_kind kind,
                          char metrics[2][SAMPLER_METRIC_SIZE])
 {
     static const char heap[] = "heap/";
-    const char *room = strncmp(name, heap, strlen(heap)) == 0 ? "" : "tally/";
+    static const char class[] =
+        "heap/class/"; /* that room is not for entries */
+    bool is_heap = strncmp(name, heap, strlen(heap)) == 0 &&
+                   strncmp(name, class, strlen(class)) != 0;
+    const char *room = is_heap ? "" : "tally/";
     bool is_pair = kind == PLATEAU_TALLY_PAIR;
     (void)snprintf(metrics[0], SAMPLER_METRIC_SIZE, "%s%.31s%s", room, name,
                    is_pair ? ".spawned" : "");
@@ -277,6 +290,59 @@ static void sample_tally(struct sampler *sampler, struct slot *slot,
     }
 }
 
+/* --- size classes ----------------------------------------------------------
+ */
+
+/* The series of that size, as a rule behind the one that was seen last; NULL
+ * when the page has told of more sizes than there is room for. */
+static struct class_series *find_class(struct sampler *sampler,
+                                       struct slot *slot, uint64_t bytes,
+                                       size_t *hint)
+{
+    for (size_t i = 0; i < slot->classes_count; i++) {
+        size_t at = (*hint + i) % slot->classes_count;
+        if (slot->classes[at].bytes == bytes) {
+            *hint = at + 1;
+            return &slot->classes[at];
+        }
+    }
+    if (slot->classes_count == TALLY_PAGE_CLASSES) {
+        return NULL;
+    }
+    char metric[SAMPLER_METRIC_SIZE];
+    (void)snprintf(metric, sizeof metric, "heap/class/%llu",
+                   (unsigned long long)bytes);
+    struct class_series *series = &slot->classes[slot->classes_count++];
+    *series = (struct class_series){
+        .bytes = bytes,
+        .id = announce(sampler, slot, metric, "B", false, (double)bytes),
+    };
+    return series;
+}
+
+/* What each size holds at an ebb: of every one that has held something once,
+ * so that one which is empty again is a zero and no gap. */
+static void sample_classes(struct sampler *sampler, struct slot *slot)
+{
+    struct tally_page_class classes[TALLY_PAGE_CLASSES];
+    size_t count = tally_page_read_classes(slot->page, classes);
+    size_t hint = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct class_series *series =
+            find_class(sampler, slot, classes[i].bytes, &hint);
+        if (series != NULL && series->last_ebb != sampler->ebb) {
+            series->last_ebb = sampler->ebb;
+            hand_on(sampler, series->id, 0,
+                    (double)classes[i].bytes * (double)classes[i].live);
+        }
+    }
+    for (size_t i = 0; i < slot->classes_count; i++) {
+        if (slot->classes[i].last_ebb != sampler->ebb) {
+            hand_on(sampler, slot->classes[i].id, 0, 0.);
+        }
+    }
+}
+
 /* --- the grid ------------------------------------------------------------- */
 
 static void take_sample(struct sampler *sampler, int64_t tick, int64_t begun_ns)
@@ -339,6 +405,9 @@ void sampler_read_trough(struct sampler *sampler, int64_t ebb)
         }
         if (is_filled(slot) && slot->tally != NULL) {
             sample_tally(sampler, slot, tick_of_ebb(ebb));
+            if (tally_page_has_answered(slot->page)) {
+                sample_classes(sampler, slot);
+            }
         }
     }
     sampler->ebb = 0;
@@ -428,6 +497,7 @@ void sampler_free(struct sampler *sampler)
          sampler->slots != NULL && i <= sampler->config.slots_count; i++) {
         probe_free(sampler->slots[i].probe);
         free(sampler->slots[i].tally);
+        free(sampler->slots[i].classes);
     }
     free(sampler->slots);
     free(sampler);
@@ -441,7 +511,8 @@ int sampler_slot_set(struct sampler *sampler, uint32_t slot_id,
     slot->page = page;
     if (is_observer && page != NULL && slot->tally == NULL) {
         slot->tally = calloc(TALLY_PAGE_ENTRIES, sizeof *slot->tally);
-        return slot->tally ? 0 : -ENOMEM;
+        slot->classes = calloc(TALLY_PAGE_CLASSES, sizeof *slot->classes);
+        return slot->tally && slot->classes ? 0 : -ENOMEM;
     }
     return 0;
 }

@@ -19,7 +19,9 @@
  *
  * A trough is a reading of its own, off the grid, taken when the caller says
  * so: every observer and ourselves in full, told to the sink as values of an
- * ebb.
+ * ebb. Only then, and only of observers that have answered, the size classes of
+ * the allocator are read as well: "heap/class/SIZE" ("B", quantum SIZE) is what
+ * is allocated in regions of SIZE bytes.
  *
  * In the steady state it allocates nothing.
  */

@@ -354,6 +354,37 @@ static void a_trough_is_read_when_it_is_asked_for(void **state)
     end_life(&churner);
 }
 
+/* Only of a page that has answered: what it says is of the answer. */
+static void size_classes_are_read_at_troughs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tally_page *page = &fixture->pages[0];
+    struct plateau_tally *tally = page->shared;
+    struct spawn_child child = live_in(fixture, 0);
+    (void)plateau_tally_class(tally, 0, 16);
+    (void)plateau_tally_class(tally, 1, 4096);
+    (void)plateau_tally_class(tally, 2, 16); /* once more: the first counts */
+    plateau_tally_set(plateau_tally_gauge(tally, "heap/class/16", ""), 1);
+    plateau_tally_set_class(tally, 0, 10);
+    plateau_tally_set_class(tally, 2, 99);
+    tally_page_ask(page, 0);
+    sampler_read_trough(fixture->sampler, 1);
+    assert_null(find(fixture, 0, "heap/class/16"));
+    plateau_tally_answer(tally, plateau_tally_asked(tally));
+    sampler_read_trough(fixture->sampler, 2);
+    assert_true(find(fixture, 0, "heap/class/16")->trough == 160);
+    assert_string_equal(find(fixture, 0, "heap/class/16")->unit, "B");
+    assert_null(find(fixture, 0, "heap/class/4096")); /* nothing lives there */
+    assert_non_null(find(fixture, 0, "tally/heap/class/16"));
+    plateau_tally_set_class(tally, 0, 0);
+    plateau_tally_set_class(tally, 2, 0);
+    plateau_tally_set_class(tally, 1, 3);
+    sampler_read_trough(fixture->sampler, 3);
+    assert_true(find(fixture, 0, "heap/class/16")->trough == 0);
+    assert_true(find(fixture, 0, "heap/class/4096")->trough == 12288);
+    end_life(&child);
+}
+
 static void a_sink_that_fails_in_a_trough_stops_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -531,6 +562,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             observers_and_we_are_read_in_depth_others_by_rss, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(size_classes_are_read_at_troughs,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trough_is_read_when_it_is_asked_for,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sink_that_fails_in_a_trough_stops_it,

@@ -16,6 +16,8 @@ static void write_header(struct plateau_tally *shared, uint64_t generation)
     shared->version = PLATEAU_TALLY_VERSION;
     shared->page_bytes = TALLY_PAGE_BYTES;
     shared->capacity = TALLY_PAGE_ENTRIES;
+    shared->classes_offset = TALLY_PAGE_CLASSES_OFFSET;
+    shared->classes_capacity = TALLY_PAGE_CLASSES;
     shared->generation = generation;
 }
 
@@ -116,6 +118,29 @@ size_t tally_page_read(const struct tally_page *page,
                            ? __atomic_load_n(&from->finished, __ATOMIC_RELAXED)
                            : 0;
         taken++;
+    }
+    return taken;
+}
+
+/* Where they lie is ours to say, not the header's, which the target can write.
+ */
+size_t tally_page_read_classes(const struct tally_page *page,
+                               struct tally_page_class *classes)
+{
+    static const uint64_t most = UINT64_C(1) << 40;
+    const unsigned char *bytes = (const unsigned char *)page->shared;
+    const struct plateau_tally_size *from =
+        (const void *)(bytes + TALLY_PAGE_CLASSES_OFFSET);
+    size_t taken = 0;
+    for (size_t i = 0; i < TALLY_PAGE_CLASSES; i++) {
+        struct tally_page_class class = {
+            .bytes = __atomic_load_n(&from[i].bytes, __ATOMIC_RELAXED),
+            .live = __atomic_load_n(&from[i].live, __ATOMIC_RELAXED),
+        };
+        if (class.bytes > 0 && class.bytes <= most && class.live > 0 &&
+            class.live <= most) {
+            classes[taken++] = class;
+        }
     }
     return taken;
 }

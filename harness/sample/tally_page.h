@@ -17,8 +17,10 @@
 #include <stdint.h>
 
 enum {
-    TALLY_PAGE_BYTES = 16384,
-    TALLY_PAGE_ENTRIES = (TALLY_PAGE_BYTES - 64) / 64,
+    TALLY_PAGE_ENTRIES = 255,
+    TALLY_PAGE_CLASSES = 256,
+    TALLY_PAGE_CLASSES_OFFSET = 64 + 64 * TALLY_PAGE_ENTRIES,
+    TALLY_PAGE_BYTES = TALLY_PAGE_CLASSES_OFFSET + 16 * TALLY_PAGE_CLASSES,
 };
 
 struct tally_page {
@@ -33,6 +35,13 @@ struct tally_page_entry {
     enum plateau_tally_kind kind;
     uint64_t value;    /* of a pair: spawned */
     uint64_t finished; /* of a pair; else 0 */
+};
+
+/* One size class of which regions are live, made safe: neither figure is 0, or
+ * more than 2^40. */
+struct tally_page_class {
+    uint64_t bytes; /* of one region */
+    uint64_t live;
 };
 
 /* 0, or -errno with nothing to undo. The page is empty, of generation 0. */
@@ -54,5 +63,11 @@ bool tally_page_has_answered(const struct tally_page *page);
  * for TALLY_PAGE_ENTRIES). Returns how many. */
 size_t tally_page_read(const struct tally_page *page,
                        struct tally_page_entry *entries);
+
+/* Copies the size classes of which regions are live, in the page's order, into
+ * |classes| (room for TALLY_PAGE_CLASSES). Returns how many. What they say is
+ * of the last answer. */
+size_t tally_page_read_classes(const struct tally_page *page,
+                               struct tally_page_class *classes);
 
 #endif

@@ -165,6 +165,44 @@ static void a_full_page_is_read_whole(void **state)
     detach(tally);
 }
 
+static void size_classes_are_read_if_anything_lives_in_them(void **state)
+{
+    struct tally_page *page = *state;
+    struct plateau_tally *tally = attach(page);
+    struct tally_page_class classes[TALLY_PAGE_CLASSES];
+    assert_int_equal(tally_page_read_classes(page, classes), 0);
+    assert_true(plateau_tally_class(tally, 0, 8));
+    assert_true(plateau_tally_class(tally, 1, 16));
+    assert_true(plateau_tally_class(tally, TALLY_PAGE_CLASSES - 1, 4096));
+    assert_false(plateau_tally_class(tally, TALLY_PAGE_CLASSES, 8192));
+    plateau_tally_set_class(tally, 1, 7);
+    plateau_tally_set_class(tally, TALLY_PAGE_CLASSES - 1, 2);
+    plateau_tally_set_class(tally, TALLY_PAGE_CLASSES, 9); /* nowhere */
+    assert_int_equal(tally_page_read_classes(page, classes), 2);
+    assert_int_equal(classes[0].bytes, 16);
+    assert_int_equal(classes[0].live, 7);
+    assert_int_equal(classes[1].bytes, 4096);
+    assert_int_equal(classes[1].live, 2);
+    /* Sizes that no allocator has are none; an entry overwrites no class. */
+    plateau_tally_set_class(tally, 0, UINT64_MAX);
+    assert_int_equal(tally_page_read_classes(page, classes), 2);
+    tally->classes_offset = UINT32_MAX - 7;
+    assert_false(plateau_tally_class(tally, 0, 8));
+    detach(tally);
+}
+
+/* What an older harness hands over has no section for them. */
+static void a_page_without_size_classes_takes_none(void **state)
+{
+    struct tally_page *page = *state;
+    page->shared->classes_offset = 0;
+    page->shared->classes_capacity = 0;
+    struct plateau_tally *tally = attach(page);
+    assert_false(plateau_tally_class(tally, 0, 8));
+    assert_false(plateau_tally_class(plateau_tally_private(), 0, 8));
+    detach(tally);
+}
+
 static void a_count_that_lies_is_bounded(void **state)
 {
     struct tally_page *page = *state;
@@ -223,7 +261,10 @@ static void random_pages_are_harmless(void **state)
             words[i] = (x & 3) ? x : 0x0000000100000001u + (x >> 62);
         }
         size_t count = tally_page_read(page, entries);
+        struct tally_page_class classes[TALLY_PAGE_CLASSES];
         assert_true(count <= TALLY_PAGE_ENTRIES);
+        assert_true(tally_page_read_classes(page, classes) <=
+                    TALLY_PAGE_CLASSES);
         for (size_t i = 0; i < count; i++) {
             assert_true(strlen(entries[i].name) > 0);
             assert_true(strlen(entries[i].name) < PLATEAU_TALLY_NAME_SIZE);
@@ -287,6 +328,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_full_page_is_read_whole, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            size_classes_are_read_if_anything_lives_in_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_page_without_size_classes_takes_none,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_count_that_lies_is_bounded, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(names_are_terminated_and_plain, set_up,

@@ -16,8 +16,10 @@
  * long as the process; nothing is to be freed.
  *
  * The page (all integers in native order): a header of 64 bytes, then
- * |capacity| entries of 64 bytes, zero-filled by the harness except for magic,
- * version, page_bytes, capacity and generation. An entry is valid once its
+ * |capacity| entries of 64 bytes, then |classes_capacity| size classes of 16
+ * bytes at |classes_offset| (0: the page has none, which older ones have not);
+ * zero-filled by the harness except for magic, version, page_bytes, capacity,
+ * generation, classes_offset and classes_capacity. An entry is valid once its
  * |is_ready| is 1, and |count| says how many are in use. The harness hands the
  * page over through the environment variable PLATEAU_TALLY, "fd:N" (an
  * inherited descriptor to map shared); other forms are reserved.
@@ -47,6 +49,11 @@
  *
  * stands before the answer: what is published and what is profiled are then of
  * one moment.
+ *
+ * Size classes. An allocator that keeps its blocks by size may say of each size
+ * how many are live, before it answers: plateau_tally_class() tells the size of
+ * class number N once, plateau_tally_set_class() what is live of it. The
+ * harness reads them when it has been answered, and at no other time.
  */
 #ifndef PLATEAU_TALLY_H
 #define PLATEAU_TALLY_H
@@ -90,10 +97,15 @@ struct plateau_tally_entry {
     uint64_t finished; /* of a pair; else 0 */
 };
 
+struct plateau_tally_size {
+    uint64_t bytes; /* of one region; 0: not in use */
+    uint64_t live;  /* regions */
+};
+
 struct plateau_tally {
     uint64_t magic;
     uint32_t version;
-    uint32_t page_bytes; /* header and entries */
+    uint32_t page_bytes; /* header, entries and size classes */
     uint32_t capacity;   /* entries that fit */
     uint32_t count;      /* entries in use */
     uint64_t generation; /* which life of the slot this is, from 1 */
@@ -101,8 +113,9 @@ struct plateau_tally {
     uint32_t response;   /* ours: the last request that was answered */
     uint64_t owner;      /* pid of the program that counts here; 0: none yet */
     uint32_t profile;    /* the harness's: wanted with the request; 0: none */
+    uint32_t classes_offset;   /* from the page's start; 0: none */
+    uint32_t classes_capacity; /* that fit there */
     uint32_t padding;
-    uint64_t reserved[1];
     __extension__ struct plateau_tally_entry entries[]; /* not in ISO C++ */
 };
 
@@ -274,6 +287,44 @@ static inline int plateau_tally_profile(const struct plateau_tally *tally,
     }
     int length = snprintf(path, size, "%s.%u.heap", prefix, (unsigned)number);
     return length > 0 && (size_t)length < size;
+}
+
+/* Where class |number| lies in the page; NULL: there is no room for it. */
+static inline struct plateau_tally_size *
+plateau_tally_size_at(struct plateau_tally *tally, uint32_t number)
+{
+    uint64_t offset =
+        tally->classes_offset +
+        (uint64_t)number * (uint64_t)sizeof(struct plateau_tally_size);
+    if (tally->classes_offset < 64 || tally->classes_offset % 8 != 0 ||
+        number >= tally->classes_capacity ||
+        offset + sizeof(struct plateau_tally_size) > tally->page_bytes) {
+        return NULL;
+    }
+    return (struct plateau_tally_size *)(void *)((unsigned char *)tally +
+                                                 offset);
+}
+
+/* Size class |number| of the allocator is of regions of |bytes|. 0 when the
+ * page has no room for it (or there is no harness), which does no harm. */
+static inline int plateau_tally_class(struct plateau_tally *tally,
+                                      uint32_t number, uint64_t bytes)
+{
+    struct plateau_tally_size *at = plateau_tally_size_at(tally, number);
+    if (at != NULL) {
+        __atomic_store_n(&at->bytes, bytes, __ATOMIC_RELAXED);
+    }
+    return at != NULL;
+}
+
+/* So many regions of class |number| are live. */
+static inline void plateau_tally_set_class(struct plateau_tally *tally,
+                                           uint32_t number, uint64_t live)
+{
+    struct plateau_tally_size *at = plateau_tally_size_at(tally, number);
+    if (at != NULL) {
+        __atomic_store_n(&at->live, live, __ATOMIC_RELAXED);
+    }
 }
 
 /* All that was asked for is done and published. From one thread at a time. */

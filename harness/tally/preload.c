@@ -33,6 +33,7 @@
 
 #include "build_ids.h"
 #include "interposed_malloc.h"
+#include "size_classes.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -64,19 +65,24 @@ enum figure {
     RESIDENT,
     MAPPED,
     RETAINED,
+    DIRTY,
+    MUZZY,
     FIGURES_COUNT,
 };
 
 static const struct {
     const char *gauge;
     const char *control; /* of jemalloc */
+    bool is_in_pages;
 } figures[FIGURES_COUNT] = {
-    [ALLOCATED] = {"heap/allocated", "stats.allocated"},
-    [ACTIVE] = {"heap/active", "stats.active"},
-    [METADATA] = {"heap/metadata", "stats.metadata"},
-    [RESIDENT] = {"heap/resident", "stats.resident"},
-    [MAPPED] = {"heap/mapped", "stats.mapped"},
-    [RETAINED] = {"heap/retained", "stats.retained"},
+    [ALLOCATED] = {"heap/allocated", "stats.allocated", false},
+    [ACTIVE] = {"heap/active", "stats.active", false},
+    [METADATA] = {"heap/metadata", "stats.metadata", false},
+    [RESIDENT] = {"heap/resident", "stats.resident", false},
+    [MAPPED] = {"heap/mapped", "stats.mapped", false},
+    [RETAINED] = {"heap/retained", "stats.retained", false},
+    [DIRTY] = {"heap/dirty", "stats.arenas.4096.pdirty", true},
+    [MUZZY] = {"heap/muzzy", "stats.arenas.4096.pmuzzy", true},
 };
 
 /* What the program's memory comes from. */
@@ -92,13 +98,15 @@ static struct {
     struct plateau_tally_entry *entries[FIGURES_COUNT];
     const struct allocator *allocator;
     mallctl_function *mallctl; /* of jemalloc */
+    size_t page_bytes;         /* of jemalloc */
+    struct size_classes classes;
 } preload;
 
 /* --- jemalloc --------------------------------------------------------------
  */
 
 /* A jemalloc that was built with a prefix has it here too. */
-static mallctl_function *find_mallctl(void)
+static mallctl_function *find_mallctl(bool *ret_has_prefix)
 {
     static const char *const names[] = {"mallctl", "je_mallctl"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -112,6 +120,7 @@ static mallctl_function *find_mallctl(void)
         if (found.object != NULL &&
             found.function("config.stats", &has_stats, &size, NULL, 0) == 0 &&
             has_stats) {
+            *ret_has_prefix = i > 0;
             return found.function;
         }
     }
@@ -132,8 +141,28 @@ static void publish_jemalloc(void)
         size_t bytes = 0;
         size = sizeof bytes;
         if (preload.mallctl(figures[i].control, &bytes, &size, NULL, 0) == 0) {
-            plateau_tally_set(preload.entries[i], bytes);
+            plateau_tally_set(
+                preload.entries[i],
+                bytes * (figures[i].is_in_pages ? preload.page_bytes : 1));
         }
+    }
+}
+
+/* The other functions stand beside mallctl() under the same prefix, if any. */
+static void open_jemalloc(bool has_prefix)
+{
+    struct size_classes_source source = {.mallctl = preload.mallctl};
+    void *found[2] = {
+        dlsym(RTLD_DEFAULT,
+              has_prefix ? "je_mallctlnametomib" : "mallctlnametomib"),
+        dlsym(RTLD_DEFAULT, has_prefix ? "je_mallctlbymib" : "mallctlbymib"),
+    };
+    size_t size = sizeof preload.page_bytes;
+    (void)preload.mallctl("arenas.page", &preload.page_bytes, &size, NULL, 0);
+    if (found[0] != NULL && found[1] != NULL) {
+        memcpy(&source.mallctlnametomib, &found[0], sizeof found[0]);
+        memcpy(&source.mallctlbymib, &found[1], sizeof found[1]);
+        size_classes_open(&preload.classes, &source, preload.tally);
     }
 }
 
@@ -232,7 +261,11 @@ static const struct allocator another = {
 
 static const struct allocator *find_allocator(void)
 {
-    preload.mallctl = find_mallctl();
+    bool has_prefix = false;
+    preload.mallctl = find_mallctl(&has_prefix);
+    if (preload.mallctl != NULL) {
+        open_jemalloc(has_prefix);
+    }
     return preload.mallctl != NULL                     ? &jemalloc
            : is_in_libc(interposed_malloc_served_by()) ? &glibc
                                                        : &another;
@@ -262,6 +295,7 @@ static void sleep_on_request(uint32_t seen, int64_t most_ns)
 static void answer(uint32_t asked)
 {
     char path[PATH_SIZE];
+    size_classes_publish(&preload.classes);
     if (plateau_tally_profile(preload.tally, path, sizeof path)) {
         preload.allocator->profile(path);
     }

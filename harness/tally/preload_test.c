@@ -171,6 +171,29 @@ static void follows_what_jemalloc_hands_out(void **state)
     follows(libraries[1], jemalloc);
 }
 
+/* What all size classes hold together is what the allocator has handed out. */
+static void size_classes_add_up_to_what_is_allocated(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct tally_page_class classes[TALLY_PAGE_CLASSES];
+    uint64_t together = 0;
+    if (jemalloc[0] == '\0') {
+        skip();
+    }
+    begin(&f, libraries[0], jemalloc, false);
+    tell(&f, 'x');
+    tell(&f, 'm');
+    (void)ask(&f);
+    size_t count = tally_page_read_classes(&f.page, classes);
+    for (size_t i = 0; i < count; i++) {
+        together += classes[i].bytes * classes[i].live;
+    }
+    assert_true(count > 1);
+    assert_int_equal(together, allocated(&f));
+    end(&f);
+}
+
 /* Woken, not by its period: of ten answers, most come much sooner. */
 static void answers_when_it_is_asked(void **state)
 {
@@ -330,6 +353,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_what_glibc_hands_out),
         cmocka_unit_test(follows_what_jemalloc_hands_out),
+        cmocka_unit_test(size_classes_add_up_to_what_is_allocated),
         cmocka_unit_test(answers_when_it_is_asked),
         cmocka_unit_test(a_child_does_not_write_into_its_parents_page),
         cmocka_unit_test(the_arenas_of_all_threads_count),
