@@ -347,8 +347,9 @@ static const struct key heap_keys[] = {
      .fallback = "false",
      .example = "true",
      .about = "at each ebb every observer that runs on jemalloc (with its "
-              "profiler built in, as Debian's is) writes a heap profile to "
-              "RUN/heap/; it is told so by MALLOC_CONF and PLATEAU_HEAP"},
+              "profiler built in, as Debian's is), or on glibc's allocator "
+              "with {preload} before it, writes a heap profile to RUN/heap/; "
+              "it is told so by MALLOC_CONF and PLATEAU_HEAP"},
     {.name = "sample_kib",
      .type = KEY_WHOLE,
      VALUE_OF(struct scenario, heap_sample_kib),
@@ -357,9 +358,9 @@ static const struct key heap_keys[] = {
      .unit = "KiB",
      .fallback = "512",
      .example = "64",
-     .about = "mean allocation from sample to sample, a power of two; a sample "
-              "of a small object takes 16 KiB, so 512 adds up to 3 % to the "
-              "heap, 64 up to 25 %"},
+     .about = "mean allocation from sample to sample, a power of two; of "
+              "jemalloc's a sample of a small object takes 16 KiB, so 512 "
+              "adds up to 3 % to the heap, 64 up to 25 %"},
 };
 
 static const struct key health_keys[] = {
