@@ -34,8 +34,7 @@ static void print_line(const struct progress *progress,
         double waves_s = (double)counts.churned_ns / 1e9;
         char kinds[KINDS_TEXT_SIZE];
         (void)fprintf(stderr, " %3.0f/%.0f s  %s (%.1f/s)", churn_s,
-                      progress->duration_s,
-                      kinds_describe(counts.by_kind, kinds),
+                      progress->duration_s, kinds_list(counts.by_kind, kinds),
                       waves_s > 0. ? (double)counts.events / waves_s : 0.);
         if (counts.ebbs > 0) {
             (void)fprintf(stderr, "  %lld ebbs", (long long)counts.ebbs);

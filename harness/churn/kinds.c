@@ -42,6 +42,21 @@ bool kinds_has_parameter(enum churn_kind kind)
     return kinds[kind].has_parameter;
 }
 
+char *kinds_list(const int64_t counts[CHURN_KINDS], char text[KINDS_TEXT_SIZE])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        if (counts[i] > 0) {
+            used += (size_t)snprintf(text + used, KINDS_TEXT_SIZE - used,
+                                     "%s%lld %s", used > 0 ? ", " : "",
+                                     (long long)counts[i], kinds[i].name);
+            assert(used < KINDS_TEXT_SIZE); /* five numbers of 20 digits fit */
+        }
+    }
+    return used > 0 ? text : strcpy(text, "no events");
+}
+
 /* With a comma after each three digits; |number| is not negative. */
 static void append_number(char *text, size_t size, int64_t number)
 {

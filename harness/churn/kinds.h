@@ -33,6 +33,10 @@ int kinds_find(const char *name, enum churn_kind *ret_kind);
 /* Whether such an event comes with a drawn time. */
 bool kinds_has_parameter(enum churn_kind kind);
 
+/* "1204 kill, 12 stop, 3 pause" into |text|: likewise, for a narrow place.
+ * Returns |text|. */
+char *kinds_list(const int64_t counts[CHURN_KINDS], char text[KINDS_TEXT_SIZE]);
+
 /* "1,204 kills, 12 stops, 3 pauses" into |text|: what |counts| has, kills
  * first; "no events" where it has nothing. Returns |text|. */
 char *kinds_describe(const int64_t counts[CHURN_KINDS],

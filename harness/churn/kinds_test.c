@@ -41,6 +41,9 @@ static void counts_are_told_in_words(void **state)
         [CHURN_KILL] = 1, [CHURN_PAUSE] = 2, [CHURN_MASS] = 1000000};
     assert_string_equal(kinds_describe(none, text), "no events");
     assert_string_equal(kinds_describe(kills, text), "1,204 kills");
+    assert_string_equal(kinds_list(none, text), "no events");
+    assert_string_equal(kinds_list(some, text),
+                        "1 kill, 2 pause, 1000000 mass");
     assert_string_equal(kinds_describe(some, text),
                         "1 kill, 2 pauses, 1,000,000 kills in mass failures");
 }

@@ -149,6 +149,29 @@ void slot_close(struct slot *slot)
 
 /* --- a life begins -------------------------------------------------------- */
 
+/* The life whose {seed} and {generation} life |generation| is told: a matter of
+ * the seed alone. The loop ends after two rounds on the average, and at the
+ * first life. */
+static int64_t identity_of(const struct slot *slot, int64_t generation)
+{
+    int64_t told = generation;
+    switch (slot->role->identity) {
+    case IDENTITY_NEW:
+        break;
+    case IDENTITY_SAME:
+        told = 1;
+        break;
+    case IDENTITY_MIXED:
+        while (told > 1 && (schedule_process_seed(~slot->config->seed, slot->id,
+                                                  (uint64_t)told) &
+                            1) != 0) {
+            told--;
+        }
+        break;
+    }
+    return told;
+}
+
 static int make_launch(const struct slot *slot, int64_t generation,
                        const char *peers, struct launch *ret_launch,
                        struct err *err)
@@ -159,7 +182,7 @@ static int make_launch(const struct slot *slot, int64_t generation,
         (void)snprintf(heap, sizeof heap, "%s/heap/%s", config->run_folder,
                        slot->name);
     }
-    int64_t told = slot->role->identity == IDENTITY_SAME ? 1 : generation;
+    int64_t told = identity_of(slot, generation);
     struct launch_values values = {
         .heap = heap,
         .heap_sample_kib = config->heap_sample_kib,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -278,6 +279,40 @@ static void who_keeps_its_identity_is_told_the_same_again(void **state)
     }
 }
 
+/* Of twenty restarts some keep it and some do not, and each that keeps it keeps
+ * that of the life before. */
+static void a_mixed_identity_is_new_or_that_of_the_life_before(void **state)
+{
+    (void)state;
+    enum { RESTARTS = 20 };
+    static const char *const words[] = {"log", "<{generation}>", "ready",
+                                        "forever", NULL};
+    struct schedule_event list[RESTARTS];
+    char log[TEXT_SIZE];
+    for (size_t i = 0; i < RESTARTS; i++) {
+        list[i] =
+            (struct schedule_event){1000000 * (int64_t)i, 0, CHURN_KILL, -1};
+    }
+    struct soak *soak = soak_of(words, 1, list, RESTARTS, 20);
+    soak->roles[1].identity = IDENTITY_MIXED;
+    soak->scenario.wave_events = RESTARTS;
+    soak->scenario.waves = 1;
+    assert_int_equal(run_soak(soak), SUPERVISOR_COMPLETED);
+    const char *at = read_log(soak, "churner-0", log);
+    long before = 0;
+    int news = 0, sames = 0;
+    for (long life = 1; (at = strchr(at, '<')) != NULL; life++) {
+        long told = strtol(++at, NULL, 10);
+        assert_true(told == life || told == before);
+        news += told == life;
+        sames += told != life;
+        before = told;
+    }
+    assert_int_equal(news + sames, RESTARTS + 1);
+    assert_in_range(sames, 3, RESTARTS - 3);
+    free_soak(soak);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -298,6 +333,7 @@ int main(int argc, char **argv)
             a_mass_failure_hits_its_share_and_then_there_is_an_ebb),
         cmocka_unit_test(a_recorded_run_is_done_again),
         cmocka_unit_test(who_keeps_its_identity_is_told_the_same_again),
+        cmocka_unit_test(a_mixed_identity_is_new_or_that_of_the_life_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

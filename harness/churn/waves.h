@@ -4,14 +4,14 @@
  * stand, and is told what to do next. Without waves (see scenario.h) churn
  * simply goes on.
  *
- *   WAVES_CHURNING  kills may be made; after |wave_events| of them, or when
- *                   |wave_ns| are over, the ebb begins
- *   WAVES_SETTLING  nobody is killed; lasts |settle_min_ns| at least, and until
- *                   everybody is up again and the readings have come to rest,
- *                   but |settle_max_ns| at most (the ebb is then unsettled)
- *   WAVES_ASKING    the targets were asked for a purge and fresh figures; ends
- *                   when all have answered, or after WAVES_ANSWER_MAX_NS
- *   WAVES_OVER      the last ebb of the run has been read
+ *   WAVES_CHURNING  churn events of all kinds may happen; after |wave_events|
+ * of them, or when |wave_ns| are over, the ebb begins WAVES_SETTLING  nothing
+ * befalls anybody; lasts |settle_min_ns| at least, and until everybody is up
+ * again (the paused go on, the stopped are back) and the readings have come to
+ * rest, but |settle_max_ns| at most (the ebb is then unsettled) WAVES_ASKING
+ * the targets were asked for a purge and fresh figures; ends when all have
+ * answered, or after WAVES_ANSWER_MAX_NS WAVES_OVER      the last ebb of the
+ * run has been read
  *
  * The schedule of kills runs on a clock that stands still during ebbs
  * (waves_churn_ns()), so that its timetable stays a matter of the seed alone.
@@ -42,7 +42,7 @@ struct waves_config {
 
 /* How things stand while nobody is killed. */
 struct waves_look {
-    bool is_all_up;    /* every churner that was killed is ready again */
+    bool is_all_up;    /* every churner is ready again */
     bool is_settled;   /* the readings have come to rest */
     bool has_answered; /* everybody that was asked */
 };

@@ -19,6 +19,8 @@ static const struct key_word identity_words[] = {
     {"same", IDENTITY_SAME,
      "each life of a slot is told what its first was told, so that it is the "
      "same peer that comes back"},
+    {"mixed", IDENTITY_MIXED,
+     "each life is new or the same as the one before, by the toss of a coin"},
     {NULL, 0, NULL},
 };
 

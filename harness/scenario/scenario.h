@@ -45,8 +45,9 @@ enum data_rule {
 
 /* What a restart keeps. */
 enum identity_rule {
-    IDENTITY_NEW,  /* {seed} and {generation} are those of the life */
-    IDENTITY_SAME, /* those of the slot's first life, for ever */
+    IDENTITY_NEW,   /* {seed} and {generation} are those of the life */
+    IDENTITY_SAME,  /* those of the slot's first life, for ever */
+    IDENTITY_MIXED, /* the toss of a coin: those of the life, or of the last */
 };
 
 enum ready_rule {
