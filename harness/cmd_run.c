@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "dry_run.h"
 #include "event_list.h"
 #include "exit_code.h"
 #include "guardian.h"
@@ -21,6 +22,7 @@ struct arguments {
     const char *duration;
     const char *replay;
     bool is_quiet;
+    bool is_dry;
 };
 
 static void print_help(void)
@@ -44,6 +46,8 @@ static void print_help(void)
         "count as well,\n"
         "                   where none is given), or CSV of 'plateau "
         "events'\n"
+        "  --dry-run        check the scenario and print what it would "
+        "start\n"
         "  --quiet          no progress\n"
         "  --help           print this\n\n"
         "Ctrl-C ends the run cleanly and judges what there is; twice kills "
@@ -68,6 +72,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         {"seed", required_argument, NULL, 's'},
         {"duration", required_argument, NULL, 'd'},
         {"replay", required_argument, NULL, 'r'},
+        {"dry-run", no_argument, NULL, 'n'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -87,6 +92,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             break;
         case 'r':
             arguments->replay = optarg;
+            break;
+        case 'n':
+            arguments->is_dry = true;
             break;
         case 'q':
             arguments->is_quiet = true;
@@ -253,6 +261,11 @@ int cmd_run(int argc, char **argv)
     if (result != 0) {
         command_complain(&err);
         return result == -ENOMEM ? EXIT_SOFTWARE : EXIT_USAGE;
+    }
+    if (arguments.is_dry) {
+        dry_run_print(scenario, stdout);
+        scenario_free(scenario);
+        return 0;
     }
     find_list(&arguments, scenario, path);
     code = load_list(path, scenario, &replay);

@@ -16,6 +16,7 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_reference(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 

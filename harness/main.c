@@ -2,7 +2,6 @@
 #include "command.h"
 #include "exit_code.h"
 #include "plateau_version.h"
-#include "scenario/scenario.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +16,7 @@ static const struct {
     {"check", cmd_check, "judge a recorded run, or a CSV file, again"},
     {"events", cmd_events, "print the churn events of a recorded run as CSV"},
     {"report", cmd_report, "say what a heap holds, or how two differ"},
+    {"reference", cmd_reference, "print what a scenario may say"},
     {"selftest", cmd_selftest, "measure how often the judge is wrong"},
 };
 
@@ -31,13 +31,12 @@ static void print_help(void)
         (void)printf("  %-10s %s\n", commands[i].name, commands[i].about);
     }
     (void)printf(
-        "  %-10s what a scenario may say\n"
         "  %-10s print the version\n\n"
         "'plateau COMMAND --help' tells more.\n\n"
         "Exit status: 0 plateau, 1 climb, 2 inconclusive, 3 invalid run,\n"
         "64 bad usage or scenario, 65 unreadable data, 70 our own fault, 74 "
         "input/output.\n",
-        "reference", "--version");
+        "--version");
 }
 
 int main(int argc, char **argv)
@@ -52,19 +51,15 @@ int main(int argc, char **argv)
         (void)printf("plateau %s\n", PLATEAU_VERSION);
         return 0;
     }
-    if (strcmp(word, "reference") == 0) {
-        scenario_print_reference(stdout);
-        return 0;
-    }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(word, commands[i].name) == 0) {
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    (void)fprintf(stderr, "plateau: no command '%s'; there are: ", word);
+    (void)fprintf(stderr, "plateau: no command '%s'; there are:", word);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        (void)fprintf(stderr, "%s, ", commands[i].name);
+        (void)fprintf(stderr, "%s %s", i == 0 ? "" : ",", commands[i].name);
     }
-    (void)fprintf(stderr, "reference. Try 'plateau --help'.\n");
+    (void)fprintf(stderr, ". Try 'plateau --help'.\n");
     return EXIT_USAGE;
 }

@@ -1,7 +1,7 @@
 /* keys.h - every key that a scenario may hold, as one table.
  *
  * The checks (check.c), the libcyaml schema (schema.c), the defaults and the
- * printed reference (reference.c) all follow from it: a new key is one new row
+ * printed reference (reference.h) all follow from it: a new key is one new row
  * in keys_table.c or keys_role.c. A row says where its value lands in struct
  * scenario or in the part of it that the section fills.
  */
@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 /* A mapping of the file. */
 enum key_section {
@@ -98,8 +97,5 @@ const char *keys_nearest(const char *name, const char *const *names,
 /* Writes what the key takes ("a whole number from 10 to 60000 ms") into
  * |text| of |size| bytes. Returns |text|. */
 char *keys_describe(const struct key *key, char *text, size_t size);
-
-/* Prints every section and key. */
-void keys_print(FILE *stream);
 
 #endif

@@ -194,23 +194,3 @@ bool scenario_role_may_exit(const struct scenario_role *role, int exit_code)
     }
     return false;
 }
-
-void scenario_print_reference(FILE *stream)
-{
-    keys_print(stream);
-    (void)fprintf(stream, "\nplaceholders in commands and environments:\n");
-    for (size_t i = 0; i < SCENARIO_PLACEHOLDERS; i++) {
-        char word[24];
-        (void)snprintf(word, sizeof word, "{%s}",
-                       scenario_placeholders[i].name);
-        (void)fprintf(stream, "  %-15s %s\n", word,
-                      scenario_placeholders[i].about);
-    }
-    for (size_t i = 0; i < SCENARIO_OTHER_PLACEHOLDERS; i++) {
-        (void)fprintf(stream, "  {%s:ROLE} {%s:ROLE:N}  %s\n",
-                      scenario_other_placeholders[i].name,
-                      scenario_other_placeholders[i].name,
-                      scenario_other_placeholders[i].about);
-    }
-    (void)fprintf(stream, "  %-15s %s\n", "{{ and }}", "the braces themselves");
-}

@@ -3,8 +3,8 @@
  * scenario_load() gives a scenario that has been checked in full: every key
  * known, every type right, every value in range, every role sensible; what
  * follows may rely on it. The keys, their types, ranges, defaults and units
- * are one table in keys_table.c, from which the schema, the checks, the
- * defaults and the reference (scenario_print_reference) follow.
+ * are one table (keys.h), from which the schema, the checks, the defaults and
+ * the reference (reference.h) follow.
  *
  * All strings belong to the scenario and live until scenario_free().
  */
@@ -260,9 +260,5 @@ int scenario_parse(const char *file, const char *text,
 
 /* Accepts NULL. */
 void scenario_free(struct scenario *scenario);
-
-/* Prints every key (type, range, default, unit, what it is for) and every
- * placeholder. */
-void scenario_print_reference(FILE *stream);
 
 #endif
