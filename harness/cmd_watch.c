@@ -1,7 +1,9 @@
 #include "command.h"
 
 #include "exit_code.h"
+#include "guardian.h"
 #include "judge/budget.h"
+#include "report/plot.h"
 #include "watch/duration.h"
 #include "watch/watching.h"
 
@@ -312,6 +314,25 @@ static int check_times(struct arguments *arguments)
     return -1;
 }
 
+/* What a command of ours starts must not outlive us. Where nobody is started
+ * there is nobody to guard; signals that are events must come to this very
+ * process, so that it goes without. */
+static void begin_guardian(const struct watch_options *options)
+{
+    const struct guardian_config guardian = {
+        .who = "plateau watch", .exit_code = EXIT_SOFTWARE, .tidy = plot_tidy};
+    int result = options->by == SUBJECT_BY_COMMAND &&
+                         options->events_by != EVENTS_BY_SIGNAL
+                     ? guardian_begin(&guardian)
+                     : 0;
+    if (result != 0) {
+        (void)fprintf(stderr,
+                      "plateau watch: goes on without its guardian: %s; what "
+                      "the command starts may outlive a kill -9 of it\n",
+                      strerror(-result));
+    }
+}
+
 static int watch(struct arguments *arguments)
 {
     char preload[HOST_PATH_MAX] = "";
@@ -323,6 +344,7 @@ static int watch(struct arguments *arguments)
                         "");
     }
     arguments->options.preload = preload;
+    begin_guardian(&arguments->options);
     int result = watch_execute(&arguments->options, folder, &err);
     if (result != 0) {
         command_complain(&err);

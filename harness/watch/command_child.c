@@ -154,11 +154,13 @@ void command_child_signal(struct command_child *command, int signal)
 
 void command_child_reap(struct command_child *command)
 {
-    /* Nothing of its group stays: it is not ours to leave behind. */
-    spawn_signal_group(&command->child, SIGKILL);
-    if (spawn_reap(&command->child, true, &command->end) == SPAWN_OK) {
-        command->has_ended = true;
+    if (spawn_reap(&command->child, true, &command->end) != SPAWN_OK) {
+        /* Cannot be; a descriptor that stays readable must not stay. */
+        (void)close(command->child.pidfd);
+        command->child = (struct spawn_child){.pidfd = -1};
+        command->end = (struct spawn_exit){.exit_code = -1};
     }
+    command->has_ended = true;
 }
 
 /* Every look finds those that were forked since the last. */

@@ -42,7 +42,7 @@ int command_child_start(struct command_child *command, char *const *argv,
 /* Sends |signal| to it and to its process group. */
 void command_child_signal(struct command_child *command, int signal);
 
-/* Once its pidfd is readable: |end| is known. */
+/* Once its pidfd is readable: |end| is known. What it started is left. */
 void command_child_reap(struct command_child *command);
 
 /* Kills it if it lives, with all in |tree| (NULL: none), and gives everything

@@ -7,6 +7,7 @@
  * that does not end when it is asked to, twice: it is killed. */
 #include "watch/watching.h"
 
+#include "guardian.h"
 #include "progress.h"
 #include "recorder.h"
 #include "sample/sampler.h"
@@ -206,7 +207,8 @@ static int begin_life(struct watched *watched)
     watched->began_ns = watch_ns(watching);
     if (place->crowd == NULL) {
         result = probe_new(place->info.pid, place->pidfd, &watched->probe);
-        if (result == PROBE_OK && watching->tree != NULL) {
+        /* One that has ended already may have left others. */
+        if (result >= 0 && watching->tree != NULL) {
             tree_begin(watching->tree, watched->slot_id, place->info.pid);
         }
     }
@@ -351,14 +353,13 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     if (watching->tree != NULL) {
         (void)tree_look(watching->tree, host_now_ns());
-        /* A command of events is no orphan: it is reaped where it is held. */
-        if (watching->has_command &&
-            (watching->events == NULL || !events_is_busy(watching->events))) {
-            (void)tree_reap(watching->tree);
-        }
     }
     if (watching->has_command) {
         look_at_command(watching);
+        /* A command of events is no orphan: it is reaped where it is held. */
+        if (watching->events == NULL || !events_is_busy(watching->events)) {
+            (void)tree_reap(watching->tree);
+        }
     } else {
         for (size_t i = 0; i < watching->subject.count; i++) {
             look_at_place(&watching->watched[i]);
@@ -539,6 +540,7 @@ static int make_run_folder(struct watching *watching, struct err *err)
                 strerror(-result));
     }
     if (result == 0) {
+        guardian_tell_folder(watching->folder);
         (void)snprintf(watching->store_path, sizeof watching->store_path,
                        "%s/run.db", watching->folder);
         result = store_create(watching->store_path, &watching->store, err);
