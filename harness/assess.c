@@ -300,6 +300,8 @@ static void mark_climbs(const struct assessment *assessment,
         const struct assessed *series = find_judged(assessment, column);
         column->has_climbed =
             series != NULL && series->verdict.outcome == JUDGE_CLIMB;
+        column->is_level =
+            series != NULL && series->verdict.outcome == JUDGE_PLATEAU;
     }
 }
 

@@ -105,6 +105,7 @@ static int compare_counts(const void *a, const void *b)
     int size = size_of(left->per_hour) - size_of(right->per_hour);
     int kind = (int)left->kind - (int)right->kind;
     const int keys[] = {
+        (int)l->is_level - (int)r->is_level,
         left->open - right->open,
         (int)r->has_climbed - (int)l->has_climbed,
         goes_badly(left) ? kind : size,
@@ -179,11 +180,16 @@ static size_t take_counts(const struct view *view, struct climbed *all)
 /* --- what they explain -----------------------------------------------------
  */
 
+/* What the judge called a CLIMB goes before what he did not, however much that
+ * may explain: a cache that fills while peers are leaked, for one. */
 static int by_explained(const void *a, const void *b)
 {
     const struct climbed *left = a, *right = b;
-    return (left->bytes_per_event < right->bytes_per_event) -
-           (left->bytes_per_event > right->bytes_per_event);
+    int climbed =
+        (int)right->column->has_climbed - (int)left->column->has_climbed;
+    return climbed != 0 ? climbed
+                        : (left->bytes_per_event < right->bytes_per_event) -
+                              (left->bytes_per_event > right->bytes_per_event);
 }
 
 /* Of the |fitted| first, the one that |count| goes with best. */

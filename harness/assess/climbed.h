@@ -5,12 +5,13 @@
  *
  * Counts (pairs and gauges of the tally) say what memory was taken for. One
  * qualifies when a line through its growth explains most of it and the growth
- * is more than a few. First comes the count that goes best with the memory; of
- * those that go with it equally well, what the judge called a CLIMB comes
- * first, then that of which there is more (of a connection and its three
- * timers, the connection), then pairs before gauges: a gauge may be a cache
- * that is filling, a pair that climbs is a leak by its nature. Where memory
- * does not climb, or goes badly with every count, pairs come before that.
+ * is more than a few; what the judge called level comes last all the same.
+ * First comes the count that goes best with the memory; of those that go with
+ * it equally well, what the judge called a CLIMB comes first, then that of
+ * which there is more (of a connection and its three timers, the connection),
+ * then pairs before gauges: a gauge may be a cache that is filling, a pair that
+ * climbs is a leak by its nature. Where memory does not climb, or goes badly
+ * with every count, pairs come before that.
  *
  * What a count explains of memory's growth, in bytes an event, is the bytes
  * for one of it (least squares of memory on it) times its growth an event.

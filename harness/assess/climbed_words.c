@@ -88,9 +88,10 @@ static void say_count(const struct panel *panel, double growth, bool is_first,
     char text[2][NUMBER_SIZE];
     double level = 0.;
     bool has_events = !isnan(climbed->per_event);
-    add(climbed, "%s: %s alive%s and climbing, %s an %s", climbed->name,
+    add(climbed, "%s: %s alive%s and %s, %s an %s", climbed->name,
         number(climbed->alive, text[0]),
         column->observers > 1 ? " in each observer" : "",
+        column->is_level ? "growing, but judged level" : "climbing",
         number(has_events ? climbed->per_event : climbed->per_hour, text[1]),
         has_events ? "event" : "hour");
     add_explained(climbed, growth);

@@ -8,8 +8,10 @@
  * called very strong evidence (Kass and Raftery, 1995). */
 static const double gain_min = 10.;
 static const size_t rows_each = 4; /* that many rows at least for each count */
-/* What is left of a count beside the others; less than that says nothing. */
-static const double own_min = 1e-6;
+/* What a count varies by itself, beside the others, of all its variance. With
+ * less it is the same thing under another name: a connection and its loop are
+ * counted one moment apart now and then, and that moment explains nothing. */
+static const double own_min = 0.01;
 
 struct fit {
     double each[JOINT_MAX];

@@ -40,6 +40,7 @@ struct panel_column {
     double quantum;
     bool is_ourselves;
     bool has_climbed; /* so said the judge; false until he was asked */
+    bool is_level;    /* likewise: PLATEAU */
     double *values;   /* one a row */
 };
 
