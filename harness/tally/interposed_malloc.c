@@ -7,15 +7,15 @@
  * free() or realloc() is handed that address.
  *
  * Failure modes. The program brings its own malloc: one in the executable is
- * never seen here; one in a shared library is passed every call, and no samples
- * are taken, for it has functions that free what we would not see (sdallocx).
- * dlsym() allocates while the next functions are looked for: it is served from
- * |early|, which is never freed. The unwinder allocates: |own.is_inside| passes
- * that on uncounted. A fork: the child's heap is an empty one (sampled_heap.h),
- * and there is no lock of ours that a thread it lacks could hold. A signal
- * handler that calls malloc is as broken as without us. A library that was
- * bound to libc's free() alone (RTLD_DEEPBIND) leaves a sample behind until its
- * address is used again.
+ * never seen here (but for reallocarray(), which few have); one in a shared
+ * library is passed every call, and no samples are taken, for it has functions
+ * that free what we would not see (sdallocx). dlsym() allocates while the next
+ * functions are looked for: it is served from |early|, which is never freed.
+ * The unwinder allocates: |own.is_inside| passes that on uncounted. A fork: the
+ * child's heap is an empty one (sampled_heap.h), and there is no lock of ours
+ * that a thread it lacks could hold. A signal handler that calls malloc is as
+ * broken as without us. A library that was bound to libc's free() alone
+ * (RTLD_DEEPBIND) leaves a sample behind until its address is used again.
  *
  * Stacks are unwound by the tables that the ABI wants in every program
  * (.eh_frame), by libgcc's unwinder, as jemalloc's profiler does it: a walk of
@@ -275,6 +275,12 @@ EXPORTED void *realloc(void *object, size_t size)
     return resize(object, size, __builtin_return_address(0));
 }
 
+/* realloc() as it is here, whoever's the program calls. */
+static __typeof__(realloc) our_realloc
+    __attribute__((alias("realloc"), nothrow));
+
+/* An allocator within the executable may lack this one: glibc's calls whatever
+ * realloc() the program has, and so do we. */
 EXPORTED void *reallocarray(void *object, size_t count, size_t size)
 {
     size_t bytes = 0;
@@ -282,7 +288,9 @@ EXPORTED void *reallocarray(void *object, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return resize(object, bytes, __builtin_return_address(0));
+    return realloc == our_realloc
+               ? resize(object, bytes, __builtin_return_address(0))
+               : realloc(object, bytes);
 }
 
 EXPORTED void *aligned_alloc(size_t alignment, size_t size)

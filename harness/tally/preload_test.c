@@ -1,7 +1,8 @@
 /* An unmodified program with either library before it, as the harness starts
  * one; with glibc's allocator and with jemalloc. Arguments: the libraries (that
- * which takes heap profiles is the second), the program, and a jemalloc to
- * preload ("" where there is none). */
+ * which takes heap profiles is the second), the program, the same with an
+ * allocator of its own linked in, and a jemalloc to preload ("" where there is
+ * none). */
 #include "plateau_tally.h"
 
 #include "heap/profile_file.h"
@@ -24,7 +25,7 @@
 
 enum { SAMPLE_BYTES = 4096 };
 
-static const char *libraries[2], *program, *jemalloc;
+static const char *libraries[2], *program, *program_with_own, *jemalloc;
 
 struct fixture {
     struct tally_page page;
@@ -317,6 +318,27 @@ static void without_the_sampler_glibc_has_no_profile(void **state)
 }
 
 /* And nothing that was freed is left in the profile, whoever freed it. */
+/* Figures of glibc's, which stands idle, would be level while it leaks. */
+static void an_allocator_of_its_own_has_no_figures(void **state)
+{
+    static struct tally_page_entry entries[TALLY_PAGE_ENTRIES];
+    const char *const usual = program;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        double error = 0;
+        enum profile_kind found = PROFILE_DHAT;
+        program = program_with_own;
+        begin(&f, libraries[i], "", true);
+        program = usual;
+        tell(&f, 's');
+        (void)ask_for(&f, 1);
+        assert_int_equal(tally_page_read(&f.page, entries), 0);
+        assert_true(profiled(&f, &error, &found) < 0);
+        end(&f);
+    }
+}
+
 static void threads_and_forks_run_as_without_it(void **state)
 {
     struct fixture f;
@@ -360,18 +382,20 @@ int main(int argc, char **argv)
         cmocka_unit_test(samples_of_what_glibc_handed_out_add_up),
         cmocka_unit_test(a_profile_of_jemalloc_is_its_own),
         cmocka_unit_test(without_the_sampler_glibc_has_no_profile),
+        cmocka_unit_test(an_allocator_of_its_own_has_no_figures),
         cmocka_unit_test(threads_and_forks_run_as_without_it),
         cmocka_unit_test(nothing_happens_without_a_harness),
     };
-    if (argc != 5) {
+    if (argc != 6) {
         (void)fprintf(stderr, "usage: preload_test LIBRARY LIBRARY-WITH-HEAP "
-                              "PROGRAM JEMALLOC\n");
+                              "PROGRAM PROGRAM-WITH-OWN JEMALLOC\n");
         return 64;
     }
     libraries[0] = argv[1];
     libraries[1] = argv[2];
     program = argv[3];
-    jemalloc = argv[4];
+    program_with_own = argv[4];
+    jemalloc = argv[5];
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
