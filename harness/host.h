@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HOST_PATH_MAX = 4096, HOST_TEXT_MAX = 256 };
+enum { HOST_PATH_MAX = 4096, HOST_TEXT_MAX = 256, HOST_FILES_MAX = 100000 };
 
 /* The monotonic clock, which does not stand still while others run. */
 int64_t host_now_ns(void);
@@ -46,6 +46,13 @@ int host_make_folder(const char *path, char ret_path[HOST_PATH_MAX]);
  * 0 and what it was before; -EMFILE and the most that is allowed. */
 int host_raise_open_files(uint64_t wanted, uint64_t *ret_before,
                           uint64_t *ret_most);
+
+/* What may still be written to the disk under |path|, in bytes; -errno. */
+int64_t host_disk_free(const char *path);
+
+/* What the files in a folder take on the disk, in bytes, of the first
+ * HOST_FILES_MAX of them. */
+int64_t host_folder_bytes(const char *path);
 
 /* Removes a folder that we made, with all that is in it; as far as it goes. */
 void host_remove_folder(const char *path);

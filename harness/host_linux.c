@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -177,4 +178,35 @@ int host_raise_open_files(uint64_t wanted, uint64_t *ret_before,
     }
     limit.rlim_cur = wanted;
     return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -EMFILE : 0;
+}
+
+int64_t host_disk_free(const char *path)
+{
+    struct statvfs disk;
+    if (statvfs(path, &disk) < 0) {
+        return -errno;
+    }
+    return (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+}
+
+/* nftw(3) hands nothing through. */
+static int64_t folder_bytes;
+static int folder_files;
+
+static int add_bytes(const char *path, const struct stat *st, int kind,
+                     struct FTW *where)
+{
+    (void)path;
+    (void)kind;
+    (void)where;
+    folder_bytes += (int64_t)st->st_blocks * 512;
+    return ++folder_files >= HOST_FILES_MAX;
+}
+
+int64_t host_folder_bytes(const char *path)
+{
+    folder_bytes = 0;
+    folder_files = 0;
+    (void)nftw(path, add_bytes, 16, FTW_PHYS | FTW_MOUNT);
+    return folder_bytes;
 }

@@ -252,6 +252,21 @@ static int put_heap(const struct launch_values *values, char **list,
     return 0;
 }
 
+/* Before the role's own settings: who replaces it does without. */
+static int put_mark(const struct launch_values *values, char **list,
+                    size_t *count)
+{
+    char *setting = NULL;
+    if (values->mark_name == NULL) {
+        return 0;
+    }
+    if (asprintf(&setting, "%s=%s", values->mark_name, values->mark) < 0) {
+        return -ENOMEM;
+    }
+    put_setting(list, count, setting);
+    return 0;
+}
+
 /* A copy of our own environment, with room for |extra| more. */
 static int copy_environment(size_t extra, char ***ret_list, size_t *ret_count)
 {
@@ -299,7 +314,10 @@ static int make_environment(const struct scenario_role *role,
     char **list = NULL;
     size_t count = 0;
     char *last = NULL;
-    int result = copy_environment(role->environment_count + 5, &list, &count);
+    int result = copy_environment(role->environment_count + 6, &list, &count);
+    if (result == 0) {
+        result = put_mark(values, list, &count);
+    }
     if (result == 0 && !for_command) {
         result = put_heap(values, list, &count);
     }

@@ -32,6 +32,8 @@ struct launch_values {
     const char *preload;  /* likewise; its sibling NAME_heap.so, where it is
                            * there, takes its place for a heap profile */
     const char *run;
+    const char *mark_name;    /* a variable of the environment; NULL: none */
+    const char *mark;         /* its value */
     const char *heap;         /* PLATEAU_HEAP; "": no heap profiles */
     uint32_t heap_sample_kib; /* a power of two */
     /* For the hosts and ports of other roles; NULL: there are none. */

@@ -183,7 +183,11 @@ static int make_launch(const struct slot *slot, int64_t generation,
                        slot->name);
     }
     int64_t told = identity_of(slot, generation);
+    char mark[SLOT_MARK_SIZE + 16];
+    (void)snprintf(mark, sizeof mark, "%s%u", config->mark, slot->id);
     struct launch_values values = {
+        .mark_name = SLOT_MARK_NAME,
+        .mark = mark,
         .heap = heap,
         .heap_sample_kib = config->heap_sample_kib,
         .id = slot->name,
@@ -329,6 +333,12 @@ char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE])
                        sigabbrev_np(slot->process.signal)
                            ? sigabbrev_np(slot->process.signal)
                            : "unknown");
+    } else if (slot->process.exit_code == 0 && slot->left_count > 0) {
+        (void)snprintf(text, SLOT_HOW_SIZE,
+                       "ended with exit status 0 and left %u processes behind "
+                       "(if it goes into the background, tell it to stay in "
+                       "the foreground)",
+                       slot->left_count);
     } else {
         (void)snprintf(text, SLOT_HOW_SIZE, "ended with exit status %d",
                        slot->process.exit_code);

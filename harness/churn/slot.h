@@ -22,10 +22,15 @@
 enum {
     SLOT_NAME_SIZE = 48, /* ROLE-ORDINAL */
     SLOT_WORDS_SIZE = 248,
-    SLOT_HOW_SIZE = 64,
+    SLOT_HOW_SIZE = 160,
+    SLOT_MARK_SIZE = 32,
     SLOT_HEAP_PATH_SIZE = 4200,
     SLOT_CONTACT_SIZE = READINESS_LINE_MAX,
 };
+
+/* The variable that marks the descendants of a target: its value is the run's
+ * mark and the number of the slot. */
+#define SLOT_MARK_NAME "PLATEAU_TARGET"
 
 enum slot_state {
     SLOT_EMPTY,
@@ -47,6 +52,7 @@ struct slot_config {
     bool has_heap_profiles; /* of observers */
     uint32_t heap_sample_kib;
     uint64_t open_files_limit; /* that targets get; 0: ours */
+    char mark[SLOT_MARK_SIZE]; /* of the run; the slot's number follows */
     int null_fd;               /* their standard input */
 };
 
@@ -66,13 +72,14 @@ struct slot {
     struct supervisor_process process; /* of the present or last life */
     char contact[SLOT_CONTACT_SIZE];
     struct readiness readiness;
-    ev_io exit_watcher; /* on the pidfd */
-    ev_timer timer;     /* readiness, pause or grace, by state */
-    int64_t abandon_ns; /* the present or next life is killed so soon; 0 */
-    uint32_t crashes;   /* in a row */
-    bool was_late;      /* killed because it was not ready in time */
-    bool has_been_up;   /* some life was ready, or had done its work */
-    bool is_resting;    /* PAUSED until the ebb is over */
+    ev_io exit_watcher;  /* on the pidfd */
+    ev_timer timer;      /* readiness, pause or grace, by state */
+    int64_t abandon_ns;  /* the present or next life is killed so soon; 0 */
+    uint32_t crashes;    /* in a row */
+    uint32_t left_count; /* descendants that lived when it ended */
+    bool was_late;       /* killed because it was not ready in time */
+    bool has_been_up;    /* some life was ready, or had done its work */
+    bool is_resting;     /* PAUSED until the ebb is over */
 };
 
 /* Makes |slot| empty; opens nothing. */

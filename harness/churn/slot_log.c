@@ -25,15 +25,15 @@ void slot_log_begin(int fd, int64_t generation)
     }
 }
 
-void slot_log_trim(int fd)
+bool slot_log_trim(int fd)
 {
     struct stat st;
     if (fstat(fd, &st) < 0 || st.st_size <= SLOT_LOG_MAX_BYTES) {
-        return;
+        return false;
     }
     char *tail = malloc(SLOT_LOG_KEEP_BYTES);
     if (tail == NULL) {
-        return;
+        return false;
     }
     ssize_t size =
         pread(fd, tail, SLOT_LOG_KEEP_BYTES, st.st_size - SLOT_LOG_KEEP_BYTES);
@@ -42,6 +42,7 @@ void slot_log_trim(int fd)
         (void)ftruncate(fd, 0);
     }
     free(tail);
+    return true;
 }
 
 int64_t slot_log_size(int fd)

@@ -8,6 +8,7 @@
 #ifndef PLATEAU_SLOT_LOG_H
 #define PLATEAU_SLOT_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,8 +24,8 @@ int slot_log_open(const char *path);
 /* Begins a generation. */
 void slot_log_begin(int fd, int64_t generation);
 
-/* Cuts it if it has grown too large. */
-void slot_log_trim(int fd);
+/* Cuts it if it has grown too large; whether it had. */
+bool slot_log_trim(int fd);
 
 /* How long it is now, in bytes; 0 when that cannot be told. */
 int64_t slot_log_size(int fd);

@@ -25,7 +25,10 @@ enum {
     SPAWN_ALIVE = 1, /* spawn_reap: it has not ended yet */
 };
 
-enum { SPAWN_FDS_MAX = 16 };
+enum {
+    SPAWN_FDS_MAX = 16,
+    SPAWN_CHILDREN_MAX = 1 << 15, /* not reaped at a time; then -EAGAIN */
+};
 
 /* The child sees our descriptor |from| as its |to|. */
 struct spawn_fd {
@@ -80,5 +83,9 @@ void spawn_signal_group(const struct spawn_child *child, int signal);
  * with |wait| that is not returned. -errno on what should not happen. */
 int spawn_reap(struct spawn_child *child, bool wait,
                struct spawn_exit *ret_exit);
+
+/* Whether |pid| is a child that spawn_process() started and spawn_reap() has
+ * not reaped; of the other children of this process nothing is known here. */
+bool spawn_owns(int64_t pid);
 
 #endif

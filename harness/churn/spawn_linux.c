@@ -55,6 +55,49 @@ struct birth {
     const char *step;     /* which call failed */
 };
 
+/* The numbers of the children that were not reaped: a hash table with linear
+ * probing, half full at the most. It is touched by this process only. */
+enum { OWNED_SIZE = 2 * SPAWN_CHILDREN_MAX };
+static int32_t owned[OWNED_SIZE];
+static int32_t owned_count;
+
+static size_t owned_place(int64_t pid)
+{
+    size_t at = (size_t)pid % OWNED_SIZE;
+    while (owned[at] != 0 && owned[at] != pid) {
+        at = (at + 1) % OWNED_SIZE;
+    }
+    return at;
+}
+
+static void own(int64_t pid)
+{
+    owned[owned_place(pid)] = (int32_t)pid;
+    owned_count++;
+}
+
+/* Those behind it are put where they are looked for now. */
+static void disown(int64_t pid)
+{
+    size_t at = owned_place(pid);
+    if (owned[at] == 0) {
+        return;
+    }
+    owned[at] = 0;
+    owned_count--;
+    for (at = (at + 1) % OWNED_SIZE; owned[at] != 0;
+         at = (at + 1) % OWNED_SIZE) {
+        int32_t moved = owned[at];
+        owned[at] = 0;
+        owned[owned_place(moved)] = moved;
+    }
+}
+
+bool spawn_owns(int64_t pid)
+{
+    return pid > 0 && owned[owned_place(pid)] == pid;
+}
+
 IN_CHILD static int fail(struct birth *birth, const char *step)
 {
     birth->error = errno;
@@ -263,6 +306,12 @@ int spawn_process(const struct spawn_request *request,
                   struct spawn_child *ret_child, const char **ret_step)
 {
     assert(request->fds_count <= SPAWN_FDS_MAX);
+    if (owned_count == SPAWN_CHILDREN_MAX) {
+        if (ret_step != NULL) {
+            *ret_step = "too many children";
+        }
+        return -EAGAIN;
+    }
     struct birth birth = {
         .request = request,
         .parent = getpid(),
@@ -280,6 +329,9 @@ int spawn_process(const struct spawn_request *request,
     struct spawn_child child = {.pidfd = -1};
     child.pid = clone_child(&birth, &child.pidfd);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    if (child.pid > 0) {
+        own(child.pid);
+    }
     if (birth.error != 0) {
         if (child.pid > 0) {
             struct spawn_exit end;
@@ -351,6 +403,7 @@ int spawn_reap(struct spawn_child *child, bool wait,
         .max_rss_bytes = (int64_t)usage.ru_maxrss * 1024,
     };
     (void)close(child->pidfd);
+    disown(child->pid);
     *child = (struct spawn_child){.pidfd = -1};
     return SPAWN_OK;
 }

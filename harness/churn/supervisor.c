@@ -90,7 +90,7 @@ static void stop_slot(struct slot *slot);
 static void finish_if_empty(struct supervisor *supervisor)
 {
     if (supervisor->phase != SUPERVISOR_STOPPING ||
-        supervisor->counts.live > 0) {
+        supervisor->counts.live > 0 || !supervisor_kin_is_gone(supervisor)) {
         return;
     }
     ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
@@ -193,6 +193,7 @@ void supervisor_start_slot(struct slot *slot)
     }
     slot->state = SLOT_STARTING;
     slot->process.id = ++supervisor->next_process_id;
+    supervisor_kin_begin(slot);
     supervisor->counts.live++;
     supervisor->counts.respawns += slot->process.generation > 1;
     ev_io_set(&slot->exit_watcher, slot->child.pidfd, EV_READ);
@@ -437,7 +438,8 @@ static void on_exit_of(struct ev_loop *loop, ev_io *watcher, int revents)
     if (!spawn_has_ended(&slot->child)) {
         return; /* libev may call for nothing: ev(3), "spurious readiness" */
     }
-    /* What it left in its group dies now, while its number is still pinned. */
+    /* What it left dies now, while its number is still pinned. */
+    supervisor_kin_end(slot);
     spawn_signal_group(&slot->child, SIGKILL);
     ev_io_stop(loop, watcher);
     int result = spawn_reap(&slot->child, true, &end);
@@ -525,6 +527,7 @@ static void stop_slot(struct slot *slot)
         supervisor_ask_to_end(slot);
         spawn_signal_group(&slot->child, SIGCONT);
         (void)spawn_signal(&slot->child, SIGCONT);
+        supervisor_kin_signal(slot, SIGCONT);
         slot->state = SLOT_STOPPING;
         break;
     case SLOT_DYING:
@@ -545,9 +548,19 @@ static void on_log_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     struct supervisor *supervisor = timer->data;
     (void)loop;
     (void)revents;
-    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
-        slot_log_trim(supervisor->slots[i].log);
+    struct err err = {0};
+    int end = supervisor_upkeep(supervisor, &err);
+    if (end != 0) {
+        fail(supervisor, (enum supervisor_end)end, "%s: %s", err.file,
+             err.sentence);
     }
+}
+
+static void on_kin_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    finish_if_empty(timer->data);
 }
 
 /* --- beginning and end, as told --------------------------------------------
@@ -558,6 +571,8 @@ void supervisor_init_watchers(struct supervisor *supervisor)
     ev_init(&supervisor->phase_timer, on_phase_timer);
     ev_init(&supervisor->kill_timer, on_kill_timer);
     ev_timer_init(&supervisor->log_timer, on_log_timer, 1., 1.);
+    ev_init(&supervisor->kin_timer, on_kin_timer);
+    supervisor->kin_timer.data = supervisor;
     supervisor->phase_timer.data = supervisor;
     supervisor->kill_timer.data = supervisor;
     supervisor->log_timer.data = supervisor;

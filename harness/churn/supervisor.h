@@ -22,12 +22,20 @@
  * (may_exit) is respawned, in an ebb when that is over. An observer or a
  * bystander that ends fails the run.
  *
- * Every child dies with this process, however it dies. A process finds:
+ * Every child dies with this process, however it dies. What a process started
+ * dies with it, also what left its group or session (sample/tree.h: this
+ * process adopts orphans, and no other part of it may have children that
+ * spawn_process() did not start). DONE comes when nobody descends from us any
+ * more. A disk with less than disk_free_min_bytes left ends the run.
+ *
+ * A process finds:
  * stdin empty, stdout and stderr in RUN/logs/ROLE-ORDINAL.log (bounded: cut to
  * its last SLOT_LOG_KEEP_BYTES when it passes SLOT_LOG_MAX_BYTES;
- * looked at once a second and at each respawn), {ready_fd} = 3, if it is to be
+ * looked at once a second, oftener when flooded, and at each respawn),
+ * {ready_fd} = 3, if it is to be
  * ready by that, on which it writes "ready CONTACT\n" or "ready\n", its tally
- * page at descriptor 4, said by PLATEAU_TALLY=fd:4. How else it is found ready:
+ * page at descriptor 4, said by PLATEAU_TALLY=fd:4; PLATEAU_TARGET tells its
+ * descendants from others'. How else it is found ready:
  * readiness.h.
  *
  * Placeholders of commands and environments: {role} {ordinal} {slot}
@@ -45,6 +53,7 @@
 #include "churn/schedule.h"
 #include "err.h"
 #include "sample/tally_page.h"
+#include "sample/tree.h"
 #include "scenario/scenario.h"
 
 #include <stdbool.h>
@@ -52,6 +61,7 @@
 
 enum {
     SUPERVISOR_STARTING_MAX = 8,
+    SUPERVISOR_DISK_FREE_MIN_BYTES = 64 << 20,
     SUPERVISOR_CRASHES_MAX = 5,
     SUPERVISOR_READY_LINE_MAX = 512, /* bytes, the newline included */
 };
@@ -146,7 +156,8 @@ struct supervisor_config {
     /* A recorded list in place of the scenario's schedule; NULL: none. Lent. */
     const struct schedule_event *recorded;
     size_t recorded_count;
-    int64_t start_ns; /* CLOCK_MONOTONIC of time 0 */
+    int64_t start_ns;            /* CLOCK_MONOTONIC of time 0 */
+    int64_t disk_free_min_bytes; /* 0: SUPERVISOR_DISK_FREE_MIN_BYTES */
     struct supervisor_callbacks callbacks;
 };
 
@@ -218,6 +229,9 @@ void supervisor_counts(const struct supervisor *supervisor,
 /* |slot_id| below counts.slots. */
 void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
                      struct supervisor_slot *ret_slot);
+
+/* The descendants of the slots' processes, by slot; lent, to sum them. */
+struct tree *supervisor_tree(struct supervisor *supervisor);
 
 /* "observers", "churners", "settling", "churning", "stopping", "done". */
 const char *supervisor_phase_name(enum supervisor_phase phase);

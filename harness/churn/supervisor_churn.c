@@ -44,11 +44,12 @@ static bool is_ready(void *context, uint32_t index)
     return churner(context, index)->state == SLOT_READY;
 }
 
-/* Its descendants stop with it, as far as they are in its group. */
-static void signal_all(const struct slot *slot, int signal)
+/* Its descendants stop with it. */
+static void signal_all(struct slot *slot, int signal)
 {
     (void)spawn_signal(&slot->child, signal);
     spawn_signal_group(&slot->child, signal);
+    supervisor_kin_signal(slot, signal);
 }
 
 static void kill_slot(struct slot *slot)

@@ -190,7 +190,8 @@ int supervisor_new(const struct supervisor_config *config,
         result = make_order(supervisor, err);
     }
     if (result == 0 &&
-        (make_tide(supervisor) != 0 || make_schedule(supervisor) != 0)) {
+        (make_tide(supervisor) != 0 || make_schedule(supervisor) != 0 ||
+         supervisor_kin_open(supervisor) != 0)) {
         err_set(err, NULL, 0, 0, "out of memory");
         result = -ENOMEM;
     }
@@ -233,11 +234,13 @@ void supervisor_free(struct supervisor *supervisor)
     ev_timer_stop(supervisor->config.loop, &supervisor->phase_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
+    ev_timer_stop(supervisor->config.loop, &supervisor->kin_timer);
     tide_deinit(&supervisor->tide);
     schedule_deinit(&supervisor->schedule);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
         free_slot(&supervisor->slots[i]);
     }
+    supervisor_kin_close(supervisor);
     if (supervisor->slot_config.null_fd >= 0) {
         (void)close(supervisor->slot_config.null_fd);
     }
@@ -290,6 +293,11 @@ void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
         .is_observer = slot->id < supervisor->observers_count,
         .tally = &slot->page,
     };
+}
+
+struct tree *supervisor_tree(struct supervisor *supervisor)
+{
+    return supervisor->tree;
 }
 
 const char *supervisor_phase_name(enum supervisor_phase phase)

@@ -1,7 +1,9 @@
 /* supervisor_state.h - the supervisor's inside, as supervisor*.c see it.
  *
  * supervisor.c is what happens in a run; supervisor_startup.c who is started
- * when; supervisor_churn.c what befalls churners; supervisor_new.c makes it,
+ * when; supervisor_churn.c what befalls churners; supervisor_kin.c what becomes
+ * of their descendants; supervisor_upkeep.c looks after logs and disk;
+ * supervisor_new.c makes it,
  * looks at it and gives it back.
  */
 #ifndef PLATEAU_SUPERVISOR_STATE_H
@@ -11,6 +13,8 @@
 #include "churn/slot.h"
 #include "churn/supervisor.h"
 #include "churn/tide.h"
+#include "err.h"
+#include "sample/tree.h"
 #include "scenario/order.h"
 
 #include <ev.h>
@@ -38,7 +42,12 @@ struct supervisor {
     int64_t ready_seen;
     ev_timer phase_timer; /* end of the stillness, end of churn */
     ev_timer kill_timer;
-    ev_timer log_timer;
+    ev_timer log_timer;   /* of upkeep */
+    ev_timer kin_timer;   /* while somebody's descendants are dying */
+    struct tree *tree;    /* roots are the slots */
+    int64_t kin_began_ns; /* 0: targets live */
+    int kin_pause_ms;
+    int alert_turns; /* of upkeep: logs are being flooded */
     bool is_stop_asked;
 };
 
@@ -78,6 +87,27 @@ void supervisor_churn(struct supervisor *supervisor);
 void supervisor_thaw(struct slot *slot);
 void supervisor_abandon(struct slot *slot);
 void supervisor_force(struct slot *slot);
+
+/* Descendants: makes the tree; the slot's process was started; is there
+ * anybody new, and does an orphan wait to be reaped; |signal| to all below the
+ * slot's process; it has ended and is not reaped yet: kills what it left, and
+ * counts it in the slot. */
+int supervisor_kin_open(struct supervisor *supervisor);
+void supervisor_kin_begin(struct slot *slot);
+void supervisor_kin_look(struct supervisor *supervisor);
+void supervisor_kin_signal(struct slot *slot, int signal);
+void supervisor_kin_end(struct slot *slot);
+
+/* When no slot has a process any more: whether nobody descends from this
+ * process, or it was tried for long enough. If not, kin_timer will fire. */
+bool supervisor_kin_is_gone(struct supervisor *supervisor);
+
+/* Waits for the same, and gives the tree back. */
+void supervisor_kin_close(struct supervisor *supervisor);
+
+/* Once a second or more often, by log_timer: 0; or how the run has to end
+ * (SUPERVISOR_INVALID or SUPERVISOR_BROKEN), and |err|. */
+int supervisor_upkeep(struct supervisor *supervisor, struct err *err);
 
 /* Prepares the watchers: nothing is active yet. */
 void supervisor_init_watchers(struct supervisor *supervisor);

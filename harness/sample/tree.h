@@ -44,9 +44,12 @@ static const uint32_t TREE_NOBODY = UINT32_MAX;
 struct tree;
 
 struct tree_config {
-    uint32_t roots_count;  /* roots are numbered from 0 */
-    uint32_t members_max;  /* 0: TREE_MEMBERS_MAX, which is the most */
-    bool adopts;           /* orphans come to this process; see above */
+    uint32_t roots_count; /* roots are numbered from 0 */
+    uint32_t members_max; /* 0: TREE_MEMBERS_MAX, which is the most */
+    bool adopts;          /* orphans come to this process; see above */
+    /* Whether |pid| is a child of this process that is no orphan, and that
+     * somebody else reaps. NULL: only roots are. */
+    bool (*is_own)(int64_t pid);
     const char *mark_name; /* NULL: there is no mark; lent */
     const char *mark;      /* lent */
 };
@@ -104,9 +107,10 @@ uint32_t tree_kill(struct tree *tree, uint32_t root, int signal);
 /* The same to the members of all roots, and to nobody's. */
 uint32_t tree_kill_all(struct tree *tree, int signal);
 
-/* Reaps children of ours that have ended and are no roots: orphans. It takes
- * any such child: a program that has other children must reap them itself
- * before. At most a thousand a call. Returns how many. Only with |adopts|. */
+/* Reaps children of ours that have ended and are neither roots nor own: the
+ * orphans. While one of those waits to be reaped by its owner, orphans behind
+ * it may have to wait too. At most a thousand a call. Returns how many. Only
+ * with |adopts|. */
 uint32_t tree_reap(struct tree *tree);
 
 /* Whether this process has any child, alive or ended and not reaped. With

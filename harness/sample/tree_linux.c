@@ -325,6 +325,11 @@ static uint32_t root_by_mark(const struct tree *tree, int64_t pid)
     return TREE_NOBODY;
 }
 
+static bool is_own(const struct tree *tree, int64_t pid)
+{
+    return tree->config.is_own != NULL && tree->config.is_own(pid);
+}
+
 static uint32_t root_of_orphan(const struct tree *tree, int64_t pid,
                                const struct fields *fields)
 {
@@ -363,8 +368,8 @@ static bool consider(struct tree *tree, int64_t pid)
         return false;
     }
     const struct entry *parent = find(tree, fields.parent);
-    bool is_orphan =
-        parent == NULL && tree->config.adopts && fields.parent == tree->self;
+    bool is_orphan = parent == NULL && tree->config.adopts &&
+                     fields.parent == tree->self && !is_own(tree, pid);
     if (parent == NULL && !is_orphan) {
         return false;
     }
@@ -529,6 +534,13 @@ uint32_t tree_kill_all(struct tree *tree, int signal)
     return count + tree_kill(tree, TREE_NOBODY, signal);
 }
 
+static bool is_root(const struct tree *tree, int64_t pid)
+{
+    const struct entry *entry = find(tree, pid);
+    return entry != NULL && entry->root != TREE_NOBODY &&
+           tree->roots[entry->root].pid == pid;
+}
+
 /* Looks at one that has ended before it takes it: a root is its owner's, who
  * is about to; the others behind it wait until then. */
 uint32_t tree_reap(struct tree *tree)
@@ -540,9 +552,7 @@ uint32_t tree_reap(struct tree *tree)
             info.si_pid == 0) {
             break;
         }
-        const struct entry *entry = find(tree, info.si_pid);
-        if (entry != NULL && entry->root != TREE_NOBODY &&
-            tree->roots[entry->root].pid == info.si_pid) {
+        if (is_own(tree, info.si_pid) || is_root(tree, info.si_pid)) {
             break;
         }
         if (waitpid(info.si_pid, NULL, WNOHANG | __WALL) != info.si_pid) {

@@ -331,6 +331,31 @@ static void a_root_that_ended_is_left_to_its_owner(void **state)
     tree_free(family.tree);
 }
 
+static bool is_any(int64_t pid)
+{
+    return pid > 0;
+}
+
+static void a_child_that_is_own_is_no_orphan_and_not_reaped(void **state)
+{
+    (void)state;
+    struct family family = {0};
+    struct spawn_exit end;
+    const struct tree_config config = {
+        .roots_count = ROOTS, .adopts = true, .is_own = is_any};
+    assert_int_equal(tree_new(&config, &family.tree), 0);
+    start((const char *const[]){"ready", "forever", NULL}, (char *[]){NULL}, 1,
+          &family.child);
+    assert_int_equal(look(&family), 0);
+    (void)spawn_signal(&family.child, SIGKILL);
+    while (!spawn_has_ended(&family.child)) {
+    }
+    assert_int_equal(tree_reap(family.tree), 0);
+    assert_int_equal(spawn_reap(&family.child, true, &end), SPAWN_OK);
+    assert_false(tree_has_children());
+    tree_free(family.tree);
+}
+
 static void processor_time_of_members_that_ended_is_kept(void **state)
 {
     (void)state;
@@ -404,6 +429,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_first_look_finds_those_born_before),
         cmocka_unit_test(members_that_end_are_dropped_and_reaped),
         cmocka_unit_test(a_root_that_ended_is_left_to_its_owner),
+        cmocka_unit_test(a_child_that_is_own_is_no_orphan_and_not_reaped),
         cmocka_unit_test(processor_time_of_members_that_ended_is_kept),
         cmocka_unit_test(members_beyond_the_most_are_counted),
     };
