@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4600, AMOUNT_SIZE = 40, PAGE_PICTURES = 3 };
+enum { PATH_SIZE = 4600, AMOUNT_SIZE = 40, PAGE_PICTURES = 4 };
 
 struct page_picture {
     char stem[PATH_SIZE + 16]; /* see page_plot.h */
@@ -105,6 +105,32 @@ static int draw_alive(const struct writer *writer, struct err *err)
                           count, "", true, err);
 }
 
+static int draw_classes(const struct writer *writer, struct err *err)
+{
+    struct report_class classes[REPORT_CLASSES_MAX];
+    struct page_plot_bar bars[REPORT_CLASSES_MAX];
+    size_t count = report_classes(writer->report, classes);
+    const char *unit = NULL;
+    double greatest = 0;
+    for (size_t i = 0; i < count; i++) {
+        greatest =
+            fmax(greatest, fmax(classes[i].bytes[0], classes[i].bytes[1]));
+    }
+    double divisor = page_plot_unit(greatest, &unit);
+    for (size_t i = 0; i < count; i++) {
+        struct page_plot_bar *bar = &bars[i];
+        *bar =
+            (struct page_plot_bar){.values = {classes[i].bytes[0] / divisor,
+                                              classes[i].bytes[1] / divisor}};
+        (void)bytes_text(classes[i].size_bytes, false, bar->label);
+        for (int side = 0; side < 2; side++) {
+            (void)bytes_text(classes[i].bytes[side], false, bar->texts[side]);
+        }
+    }
+    return page_plot_bars(writer->reports_dir, writer->pictures[3].stem, bars,
+                          count, unit, true, err);
+}
+
 static const struct {
     const char *name;
     int (*draw)(const struct writer *writer, struct err *err);
@@ -113,6 +139,7 @@ static const struct {
     {"buckets", draw_buckets, false},
     {"troughs", draw_troughs, true},
     {"alive", draw_alive, true},
+    {"classes", draw_classes, true},
 };
 
 static void draw_pictures(struct writer *writer)
@@ -358,6 +385,20 @@ static int write_alive(const struct writer *writer)
     return write_picture(writer, 2);
 }
 
+static int write_classes(const struct writer *writer)
+{
+    struct report_class classes[REPORT_CLASSES_MAX];
+    if (report_classes(writer->report, classes) == 0) {
+        return 0;
+    }
+    (void)fputs("<h2>Size classes that changed most</h2>\n<p class=\"aside\">"
+                "What is allocated in regions of each size, by the "
+                "allocator&rsquo;s own count.</p>\n",
+                writer->stream);
+    write_key(writer);
+    return write_picture(writer, 3);
+}
+
 static int write_verdicts(const struct writer *writer)
 {
     for (int side = 0; side < 2; side++) {
@@ -505,9 +546,10 @@ static const struct {
     {"title", write_title},       {"lead", write_lead},
     {"headline", write_headline}, {"table", write_table},
     {"verdicts", write_verdicts}, {"bars", write_bars},
-    {"troughs", write_troughs},   {"alive", write_alive},
-    {"sites", write_sites},       {"flame", write_flame},
-    {"climbed", write_climbed},   {"sources", write_sources},
+    {"classes", write_classes},   {"troughs", write_troughs},
+    {"alive", write_alive},       {"sites", write_sites},
+    {"flame", write_flame},       {"climbed", write_climbed},
+    {"sources", write_sources},
 };
 
 /* --- the template --------------------------------------------------------- */

@@ -396,12 +396,14 @@ void report_print(const struct report *report, enum terminal_style style,
     print_sources(&printer);
     if (report->has_no_profiles) {
         print_counts(&printer);
+        report_print_classes(report, style, stream);
         (void)fputc('\n', stream);
         terminal_print_wrapped(report_no_profiles, 0, 0, stream);
         return;
     }
     print_buckets(&printer);
     print_counts(&printer);
+    report_print_classes(report, style, stream);
     if (report->compare->has_before) {
         print_sites(&printer, false, "Call sites that shrank most");
         print_sites(&printer, true, "Call sites that grew most");

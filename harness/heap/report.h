@@ -19,6 +19,7 @@ enum {
     REPORT_SITES_MAX = 1000,
     REPORT_STACK_SHOWN = 6, /* frames of a site */
     REPORT_COUNTS_MAX = 12, /* rows of what is alive; more are left out */
+    REPORT_CLASSES_MAX = 8, /* rows of size classes; likewise */
 };
 
 /* One side: before, or after (also that of a single profile). */
@@ -36,6 +37,12 @@ struct report_count {
     const char *name;
     double alive[2];
     bool is_growing[2]; /* over its run */
+};
+
+/* What one size class of the allocator held on either side. */
+struct report_class {
+    double size_bytes; /* of one region */
+    double bytes[2];   /* in live regions */
 };
 
 struct report {
@@ -80,6 +87,14 @@ char *report_percent(const struct compare_amount amounts[2], char *text,
  * which any are alive; most on either side first. Returns how many. */
 size_t report_counts(const struct report *report,
                      struct report_count counts[REPORT_COUNTS_MAX]);
+
+/* The size classes of the observer that changed most; what changed most first.
+ * Returns how many: none where the run has no such series. */
+size_t report_classes(const struct report *report,
+                      struct report_class classes[REPORT_CLASSES_MAX]);
+void report_print_classes(const struct report *report,
+                          enum terminal_style style, FILE *stream);
+void report_print_classes_markdown(const struct report *report, FILE *stream);
 
 /* "4,545, growing". Returns |text|. */
 char *report_alive(const struct report_count *count, int side, char *text,

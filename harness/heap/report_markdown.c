@@ -180,6 +180,7 @@ void report_print_markdown(const struct report *report, FILE *stream)
         print_table(report, stream);
     }
     print_counts(report, stream);
+    report_print_classes_markdown(report, stream);
     if (compare->has_before) {
         print_sites(report, false, "Call sites that shrank most", stream);
         print_sites(report, true, "Call sites that grew most", stream);

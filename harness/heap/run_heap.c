@@ -13,6 +13,7 @@
 static const char allocated_metric[] = "heap/allocated";
 static const char tally_prefix[] = "tally/";
 static const char spawned_suffix[] = ".spawned";
+static const char class_prefix[] = "heap/class/";
 
 /* While a run is read. */
 struct reader {
@@ -291,6 +292,37 @@ static int read_count(struct reader *reader, const struct store_series *series)
     return r < 0 ? blame_store(reader, r) : 0;
 }
 
+static bool is_class(const struct reader *reader,
+                     const struct store_series *series)
+{
+    return series->slot_id == reader->slot_id &&
+           strncmp(series->metric, class_prefix, sizeof class_prefix - 1) == 0;
+}
+
+/* What a class held at the two ebbs; where it was not read, nothing. */
+static int read_class(struct reader *reader, const struct store_series *series)
+{
+    struct run_heap *run = reader->run;
+    struct store_trough *troughs = NULL;
+    size_t count = 0;
+    if (run->classes_count == RUN_HEAP_CLASSES_MAX) {
+        return 0;
+    }
+    int r = store_troughs(reader->store, series->id, &troughs, &count);
+    if (r < 0) {
+        return blame_store(reader, r);
+    }
+    double first = value_at(troughs, count, run->first_ebb);
+    double last = value_at(troughs, count, run->last_ebb);
+    run->classes[run->classes_count++] = (struct run_heap_class){
+        .size_bytes = series->quantum,
+        .first = isnan(first) ? 0. : first,
+        .last = isnan(last) ? 0. : last,
+    };
+    free(troughs);
+    return 0;
+}
+
 /* Pairs, by what they spawned, and gauges without a unit. */
 static bool is_count(const struct reader *reader,
                      const struct store_series *series)
@@ -357,6 +389,8 @@ static int read_all(struct reader *reader, const char *wanted)
     for (size_t i = 0; r == 0 && i < reader->series_count; i++) {
         if (is_count(reader, &reader->series[i])) {
             r = read_count(reader, &reader->series[i]);
+        } else if (is_class(reader, &reader->series[i])) {
+            r = read_class(reader, &reader->series[i]);
         }
     }
     if (r == 0) {

@@ -18,8 +18,9 @@
 #include <stdint.h>
 
 enum {
-    RUN_HEAP_LINES_MAX = 8,   /* observers drawn; more are left out */
-    RUN_HEAP_COUNTS_MAX = 64, /* things counted; more are left out */
+    RUN_HEAP_LINES_MAX = 8,     /* observers drawn; more are left out */
+    RUN_HEAP_COUNTS_MAX = 64,   /* things counted; more are left out */
+    RUN_HEAP_CLASSES_MAX = 256, /* size classes; more are left out */
     RUN_HEAP_NAME_SIZE = 80,
     RUN_HEAP_GROWTH_MIN = 6, /* ebbs; with fewer nothing is called growing */
 };
@@ -45,6 +46,12 @@ struct run_heap_count {
     bool is_growing;
 };
 
+/* One size class of the allocator. */
+struct run_heap_class {
+    double size_bytes;  /* of one region */
+    double first, last; /* bytes in live regions at these ebbs */
+};
+
 struct run_heap {
     char name[RUN_HEAP_NAME_SIZE];     /* of the scenario */
     char observer[RUN_HEAP_NAME_SIZE]; /* ROLE-ORDINAL */
@@ -59,6 +66,8 @@ struct run_heap {
     double allocated[2]; /* bytes at these; NaN when not known */
     struct run_heap_count counts[RUN_HEAP_COUNTS_MAX];
     size_t counts_count;
+    struct run_heap_class classes[RUN_HEAP_CLASSES_MAX];
+    size_t classes_count;
     struct run_heap_line lines[RUN_HEAP_LINES_MAX]; /* ours is the first */
     size_t lines_count;
 };

@@ -6,7 +6,9 @@
 #include <cmocka.h>
 
 #include "heap/dumps.h"
+#include "heap/report.h"
 #include "heap/run_heap.h"
+
 #include "store/store.h"
 
 #include <errno.h>
@@ -17,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EBBS = 9, OBSERVERS = 2 };
+enum { EBBS = 9, OBSERVERS = 2, CLASS_ID = 20 };
 
 static char folder[64];
 
@@ -47,6 +49,12 @@ static void fill(struct store *store)
         add_series(store, first + 2, slot, "tally/loops.finished", "",
                    STORE_COUNTER);
         add_series(store, first + 3, slot, "tally/peers", "", STORE_GAUGE);
+        const struct store_series class = {.id = CLASS_ID + slot,
+                                           .slot_id = slot,
+                                           .metric = "heap/class/64",
+                                           .unit = "B",
+                                           .quantum = 64};
+        assert_int_equal(store_series_add(store, &class), 0);
     }
     for (int64_t ebb = 1; ebb <= EBBS; ebb++) {
         const struct store_ebb row = {.seq = ebb,
@@ -61,6 +69,9 @@ static void fill(struct store *store)
             const double values[] = {(double)(1000 * ebb * (slot + 1)),
                                      (double)(100 * ebb), (double)(60 * ebb),
                                      (double)(5 + ebb % 2)};
+            assert_int_equal(store_trough_add(store, CLASS_ID + slot, ebb,
+                                              (double)(64 * ebb)),
+                             0);
             for (int64_t i = 0; i < 4; i++) {
                 assert_int_equal(
                     store_trough_add(store, first + i, ebb, values[i]), 0);
@@ -206,6 +217,33 @@ static void an_observer_with_profiles_is_taken_first(void **state)
     run_heap_deinit(&run);
 }
 
+static void size_classes_are_told_by_how_they_changed(void **state)
+{
+    (void)state;
+    static struct run_heap run, other;
+    struct report_class classes[REPORT_CLASSES_MAX];
+    struct err err = {0};
+    leave_dumps("server-1");
+    assert_int_equal(run_heap_load(folder, NULL, &run, &err), 0);
+    assert_int_equal(run.classes_count, 1);
+    assert_true(run.classes[0].size_bytes == 64);
+    assert_true(run.classes[0].first == 3 * 64);
+    assert_true(run.classes[0].last == 9 * 64);
+    struct report report = {.runs = {NULL, &run}};
+    assert_int_equal(report_classes(&report, classes), 1);
+    assert_true(classes[0].bytes[0] == 3 * 64);
+    assert_true(classes[0].bytes[1] == 9 * 64);
+    /* Of two runs the last of each; what is in one alone was or is nothing. */
+    other.classes[other.classes_count++] =
+        (struct run_heap_class){.size_bytes = 4096, .first = 1, .last = 8192};
+    report.runs[0] = &other;
+    assert_int_equal(report_classes(&report, classes), 2);
+    assert_true(classes[0].size_bytes == 4096);
+    assert_true(classes[0].bytes[0] == 8192 && classes[0].bytes[1] == 0);
+    assert_true(classes[1].bytes[0] == 0 && classes[1].bytes[1] == 9 * 64);
+    run_heap_deinit(&run);
+}
+
 static void a_climb_brings_its_attribution(void **state)
 {
     (void)state;
@@ -267,6 +305,7 @@ int main(void)
         TEST(a_run_without_profiles_is_known_all_the_same),
         TEST(an_observer_with_profiles_is_taken_first),
         TEST(a_climb_brings_its_attribution),
+        TEST(size_classes_are_told_by_how_they_changed),
         TEST(a_folder_without_a_run_is_said),
         cmocka_unit_test(growing_is_what_never_falls_back),
     };
