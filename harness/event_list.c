@@ -82,6 +82,9 @@ static int add_event(struct reading *reading, int64_t due_ns, const char *slot,
                      "starting or mass",
                      kind);
     }
+    if (event.kind == CHURN_EXIT) {
+        return 0; /* whoever is replayed ends by itself again */
+    }
     if (kinds_has_parameter(event.kind) != (parameter_ns > 0)) {
         return blame(reading, "a %s %s", kind,
                      parameter_ns > 0 ? "takes no parameter_s"

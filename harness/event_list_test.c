@@ -170,6 +170,8 @@ static const struct store_event recorded[] = {
     {2, 901, 5, 2, "pause", 123456790, 750000000},
     {3, 999, 1, 3, "starting", 98765432101234, 19999999},
     {4, 999, 4, 3, "mass", 98765432101234, -1},
+    /* Its own doing: whoever is replayed does it again by himself. */
+    {5, 999, 5, 4, "exit", 98765432101235, -1},
 };
 
 static void expect_recorded(const struct event_list *list)
@@ -185,7 +187,7 @@ static void reads_the_list_of_a_run_from_its_folder_or_store(void **state)
 {
     const struct place *place = *state;
     const char *const paths[] = {place->folder, place->store};
-    record(place, recorded, 4);
+    record(place, recorded, 5);
     for (size_t i = 0; i < 2; i++) {
         struct event_list list;
         struct err err = {0};
@@ -204,7 +206,7 @@ static void what_is_printed_is_read_back_to_the_nanosecond(void **state)
     const struct place *place = *state;
     struct event_list list;
     struct err err = {0};
-    record(place, recorded, 4);
+    record(place, recorded, 5);
     FILE *stream = fopen(place->csv, "w");
     assert_non_null(stream);
     assert_int_equal(event_list_print(place->folder, stream, &err), 0);

@@ -76,6 +76,13 @@ static char *describe_doubts(const struct run_facts *facts, char *text,
                        "already (churn.kinds.starting_max_s)",
                        facts->abandoned_ready);
     }
+    if (facts->by_kind[CHURN_EXIT] > 0) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, size - used,
+                       "; besides, %" PRId64 " ended by themselves, as they "
+                       "may, and came again",
+                       facts->by_kind[CHURN_EXIT]);
+    }
     return text;
 }
 
@@ -85,22 +92,26 @@ static int check_churn(const struct run_facts *facts, struct summary *summary)
 {
     char kinds[KINDS_TEXT_SIZE];
     char asked[48] = "from a recorded list";
-    char doubts[192];
+    char doubts[288];
     double rate = facts->scenario->rate_per_s;
+    int64_t exits = facts->by_kind[CHURN_EXIT];
+    int64_t events = facts->events - exits; /* of those that fell due */
+    int64_t by_kind[CHURN_KINDS];
     double achieved =
-        facts->waves_s > 0. ? (double)facts->events / facts->waves_s : 0.;
+        facts->waves_s > 0. ? (double)events / facts->waves_s : 0.;
     if (rate == 0. && !facts->is_replay) {
         return 0;
     }
     if (!facts->is_replay) {
         (void)snprintf(asked, sizeof asked, "%.4g asked for", rate);
     }
-    bool is_held = (double)facts->events >= churn_share_min * facts->due &&
-                   facts->events > 0;
+    memcpy(by_kind, facts->by_kind, sizeof by_kind);
+    by_kind[CHURN_EXIT] = 0;
+    bool is_held = (double)events >= churn_share_min * facts->due && events > 0;
     return summary_add_premise(
         summary, "the churn", is_held,
         "%s of the %.0f events that fell due, %.1f/s (%s)%s%s",
-        kinds_describe(facts->by_kind, kinds), facts->due, achieved, asked,
+        kinds_describe(by_kind, kinds), facts->due, achieved, asked,
         is_held ? ""
                 : "; ask for a lower rate, or give the targets more time or "
                   "more processors",

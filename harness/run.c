@@ -161,7 +161,9 @@ static void note_end(struct run *run)
     note(run, "churn.crashes", "%" PRId64, counts.crashes);
     note(run, "churn.late", "%" PRId64, counts.late);
     note(run, "churn.due", "%" PRId64,
-         counts.events + counts.owed + counts.skipped);
+         counts.events - counts.by_kind[CHURN_EXIT] + counts.owed +
+             counts.skipped);
+    note(run, "churn.finished", "%" PRId64, counts.finished);
     note(run, "churn.waves_ns", "%" PRId64, counts.churned_ns);
     note(run, "churn.ebbs", "%" PRId64, counts.ebbs);
     note(run, "churn.unsettled", "%" PRId64, counts.unsettled);

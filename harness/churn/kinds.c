@@ -17,6 +17,7 @@ static const struct {
                         true},
     [CHURN_MASS] = {"mass", "kill in a mass failure", "kills in mass failures",
                     false},
+    [CHURN_EXIT] = {"exit", "exit by itself", "exits by themselves", false},
 };
 
 const char *kinds_name(enum churn_kind kind)
@@ -51,7 +52,7 @@ char *kinds_list(const int64_t counts[CHURN_KINDS], char text[KINDS_TEXT_SIZE])
             used += (size_t)snprintf(text + used, KINDS_TEXT_SIZE - used,
                                      "%s%lld %s", used > 0 ? ", " : "",
                                      (long long)counts[i], kinds[i].name);
-            assert(used < KINDS_TEXT_SIZE); /* five numbers of 20 digits fit */
+            assert(used < KINDS_TEXT_SIZE); /* six numbers of 20 digits fit */
         }
     }
     return used > 0 ? text : strcpy(text, "no events");

@@ -13,6 +13,8 @@
  *             that it is seldom ready; the life after that stays: two ends, one
  *             event
  *   mass      SIGKILL to a share of all churners at once: an event for each
+ *   exit      it ended by itself, as its role says that it may (may_exit), and
+ *             the next life; it falls due to nobody, and is not replayed
  */
 #ifndef PLATEAU_KINDS_H
 #define PLATEAU_KINDS_H
@@ -22,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KINDS_TEXT_SIZE = 160 };
+enum { KINDS_TEXT_SIZE = 224 };
 
 /* "kill"; as the store has it. */
 const char *kinds_name(enum churn_kind kind);

@@ -190,6 +190,17 @@ static void a_client_that_has_done_its_work_comes_again(void **state)
     assert_int_equal(counts.crashes, 0);
     assert_true(counts.finished >= 6);
     assert_true(counts.respawns >= 6);
+    /* Peers notice each, so each is an event while churn goes on. */
+    assert_true(counts.by_kind[CHURN_EXIT] > 0);
+    assert_true(counts.by_kind[CHURN_EXIT] <= counts.finished);
+    assert_int_equal(counts.events, counts.by_kind[CHURN_EXIT]);
+    assert_int_equal(soak->events_count, counts.events);
+    for (size_t i = 0; i < soak->events_count; i++) {
+        const struct supervisor_event *event = &soak->events[i];
+        assert_int_equal(event->kind, CHURN_EXIT);
+        assert_int_equal(event->seq, i + 1);
+        assert_int_equal(soak->lives[event->process_id - 1].exit_code, 0);
+    }
     free_clients(soak);
 }
 
@@ -217,6 +228,24 @@ static void another_exit_code_is_a_crash(void **state)
     struct soak *soak = soak_of_clients(words);
     assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
     sentence_has(soak, "failed 5 times in a row: it ended with exit status 1");
+    free_clients(soak);
+}
+
+/* Events of its own doing fill a wave as kills do. */
+static void waves_count_those_who_end_by_themselves(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"ready", "sleep", "60",
+                                        "exit",  "0",     NULL};
+    struct soak *soak = soak_of_clients(words);
+    soak->scenario.wave_events = 4;
+    soak->scenario.waves = 2;
+    soak->scenario.settle_max_s = 2;
+    soak->scenario.duration_s = 20;
+    must_complete(soak);
+    assert_int_equal(soak->ebbs_count, 2);
+    assert_true(soak->ebbs[0].is_settled);
+    assert_in_range(soak->ebbs[0].events, 4, 7);
     free_clients(soak);
 }
 
@@ -421,6 +450,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_client_that_has_done_its_work_comes_again),
         cmocka_unit_test(a_client_that_is_through_at_once_is_no_crash),
         cmocka_unit_test(another_exit_code_is_a_crash),
+        cmocka_unit_test(waves_count_those_who_end_by_themselves),
         cmocka_unit_test(who_ends_in_an_ebb_rests_until_it_is_over),
         cmocka_unit_test(files_are_written_before_each_start),
         cmocka_unit_test(a_process_works_in_its_folder),

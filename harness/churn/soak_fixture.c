@@ -89,7 +89,8 @@ static void on_event(void *context, const struct supervisor_event *event)
 {
     struct soak *soak = context;
     assert_true(soak->events_count < EVENTS_MAX);
-    assert_true(soak->lives[event->process_id - 1].ready_ns >= 0);
+    assert_true(soak->lives[event->process_id - 1].ready_ns >= 0 ||
+                event->kind == CHURN_EXIT);
     soak->events[soak->events_count++] = *event;
     if (event->kind == CHURN_PAUSE) {
         int64_t pid = soak->pids[event->process_id - 1];

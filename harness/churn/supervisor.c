@@ -403,6 +403,10 @@ static void begin_anew(struct slot *slot)
     slot->has_been_up = true;
     supervisor->counts.finished++;
     slot->state = SLOT_PAUSED;
+    supervisor_note_exit(slot); /* who may have stopped the run */
+    if (supervisor->phase >= SUPERVISOR_STOPPING) {
+        return;
+    }
     if (supervisor->phase == SUPERVISOR_CHURNING &&
         !waves_may_kill(&supervisor->tide.waves)) {
         slot->is_resting = true;

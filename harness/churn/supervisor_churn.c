@@ -81,32 +81,61 @@ static void befall(struct slot *slot, const struct schedule_event *event)
         break;
     case CHURN_KILL:
     case CHURN_MASS:
+    case CHURN_EXIT: /* never due */
     case CHURN_KINDS:
         kill_slot(slot);
         break;
     }
 }
 
-static void carry_out(struct supervisor *supervisor,
-                      const struct schedule_event *due)
+/* What happens to the slot now, counted. */
+static struct supervisor_event
+count_event(struct slot *slot, enum churn_kind kind, int64_t parameter_ns)
 {
-    const struct supervisor_callbacks *callbacks =
-        &supervisor->config.callbacks;
-    struct slot *slot = churner(supervisor, due->churner);
-    struct supervisor_event event = {
+    struct supervisor *supervisor = slot->supervisor;
+    supervisor->counts.by_kind[kind]++;
+    return (struct supervisor_event){
         .seq = ++supervisor->counts.events,
         .t_ns = supervisor_now_ns(supervisor),
         .churned_ns = churned_ns(supervisor),
         .slot_id = slot->id,
         .process_id = slot->process.id,
-        .kind = due->kind,
-        .parameter_ns = due->parameter_ns,
+        .kind = kind,
+        .parameter_ns = parameter_ns,
     };
-    supervisor->counts.by_kind[due->kind]++;
+}
+
+static void tell_event(struct supervisor *supervisor,
+                       const struct supervisor_event *event)
+{
+    const struct supervisor_callbacks *callbacks =
+        &supervisor->config.callbacks;
+    if (callbacks->on_event != NULL) {
+        callbacks->on_event(callbacks->context, event);
+    }
+}
+
+static void carry_out(struct supervisor *supervisor,
+                      const struct schedule_event *due)
+{
+    struct slot *slot = churner(supervisor, due->churner);
+    const struct supervisor_event event =
+        count_event(slot, due->kind, due->parameter_ns);
     befall(slot, due);
     tide_killed(&supervisor->tide);
-    if (callbacks->on_event != NULL) {
-        callbacks->on_event(callbacks->context, &event);
+    tell_event(supervisor, &event);
+}
+
+/* An ebb goes on: who ends in it is not started before it is over. */
+void supervisor_note_exit(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    if (supervisor->phase == SUPERVISOR_CHURNING) {
+        const struct supervisor_event event = count_event(slot, CHURN_EXIT, -1);
+        if (waves_may_kill(&supervisor->tide.waves)) {
+            tide_killed(&supervisor->tide);
+        }
+        tell_event(supervisor, &event);
     }
 }
 

@@ -228,7 +228,7 @@ static void a_recorded_run_is_done_again(void **state)
     assert_int_equal(run_soak(first), SUPERVISOR_COMPLETED);
     struct supervisor_counts counts = counts_of(first);
     int64_t sum = 0;
-    for (size_t i = 0; i < CHURN_KINDS; i++) {
+    for (size_t i = 0; i < CHURN_EXIT; i++) {
         assert_true(counts.by_kind[i] > 0);
         sum += counts.by_kind[i];
     }

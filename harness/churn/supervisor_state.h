@@ -79,6 +79,10 @@ void supervisor_advance(struct supervisor *supervisor);
  * when its grace is over. */
 void supervisor_ask_to_end(struct slot *slot);
 
+/* The slot's process has ended by itself, as it may: an event too, while churn
+ * goes on. */
+void supervisor_note_exit(struct slot *slot);
+
 /* Does what is due, as far as somebody is ready for it. */
 void supervisor_churn(struct supervisor *supervisor);
 

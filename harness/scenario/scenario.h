@@ -80,6 +80,7 @@ enum churn_kind {
     CHURN_PAUSE,
     CHURN_STARTING,
     CHURN_MASS,
+    CHURN_EXIT, /* its own doing: no schedule has it */
     CHURN_KINDS,
 };
 
@@ -225,6 +226,7 @@ static inline void scenario_weights(const struct scenario *scenario,
     ret_weights[CHURN_PAUSE] = scenario->pause_weight;
     ret_weights[CHURN_STARTING] = scenario->starting_weight;
     ret_weights[CHURN_MASS] = scenario->mass_weight;
+    ret_weights[CHURN_EXIT] = 0.;
 }
 
 /* Whether a process of the role may end by itself with |exit_code|. */
