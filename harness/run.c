@@ -404,6 +404,7 @@ static int make_sampler(struct run *run)
         .slots_count = counts.slots,
         .self_slot_id = run->self_slot_id,
         .sink = recorder_sink(&run->recorder),
+        .tree = supervisor_tree(run->supervisor),
     };
     config.sink.on_failure = on_sampler_failure;
     int result = sampler_new(&config, &run->sampler);

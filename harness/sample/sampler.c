@@ -7,6 +7,7 @@
 
 #include "host.h"
 #include "sample/probe.h"
+#include "sample/tree.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -21,6 +22,7 @@ enum figure {
     FIGURE_FDS,
     FIGURE_THREADS,
     FIGURE_CPU,
+    FIGURE_PROCESSES,
     FIGURES_COUNT,
 };
 
@@ -36,6 +38,7 @@ static const struct {
     [FIGURE_FDS] = {"fds", "", false, false},
     [FIGURE_THREADS] = {"threads", "", false, false},
     [FIGURE_CPU] = {"cpu_ns", "ns", true, false},
+    [FIGURE_PROCESSES] = {"processes", "", false, false},
 };
 
 /* The series of one tally entry. */
@@ -59,6 +62,7 @@ struct slot {
     void *read_context;
     const struct tally_page *page;
     bool is_observer;
+    bool has_tree;                     /* has had descendants */
     int64_t figure_ids[FIGURES_COUNT]; /* 0: not announced yet */
     struct tally_series *tally; /* of observers with a page: those that were
                                    seen, at most TALLY_PAGE_ENTRIES */
@@ -163,6 +167,23 @@ static bool is_filled(const struct slot *slot)
     return slot->probe != NULL || slot->read != NULL;
 }
 
+/* Adds what descends from the slot's process. How many processes there are,
+ * itself included; -1 where it never had a descendant. */
+static int64_t add_tree(struct sampler *sampler, struct slot *slot,
+                        enum probe_depth depth, struct probe_sample *sample)
+{
+    struct tree *tree = sampler->config.tree;
+    uint32_t index = (uint32_t)(slot - sampler->slots);
+    if (tree == NULL || index == sampler->config.slots_count) {
+        return -1;
+    }
+    if (!slot->has_tree) {
+        slot->has_tree = tree_size(tree, index) > 0;
+    }
+    return slot->has_tree ? 1 + (int64_t)tree_add(tree, index, depth, sample)
+                          : -1;
+}
+
 static void sample_figures(struct sampler *sampler, struct slot *slot,
                            int64_t tick, bool is_detailed)
 {
@@ -176,6 +197,7 @@ static void sample_figures(struct sampler *sampler, struct slot *slot,
         sampler->counts.unread += result < 0;
         return;
     }
+    int64_t processes = add_tree(sampler, slot, depth, &sample);
     const int64_t values[FIGURES_COUNT] = {
         [FIGURE_RSS] = sample.rss_bytes,
         [FIGURE_PRIVATE] = sample.private_bytes,
@@ -183,6 +205,7 @@ static void sample_figures(struct sampler *sampler, struct slot *slot,
         [FIGURE_FDS] = sample.fds_count,
         [FIGURE_THREADS] = sample.threads_count,
         [FIGURE_CPU] = sample.cpu_ns,
+        [FIGURE_PROCESSES] = depth == PROBE_DETAIL ? processes : -1,
     };
     for (int i = 0; i < FIGURES_COUNT; i++) {
         hand_on_figure(sampler, slot, (enum figure)i, tick, values[i]);
@@ -345,9 +368,17 @@ static void sample_classes(struct sampler *sampler, struct slot *slot)
 
 /* --- the grid ------------------------------------------------------------- */
 
+static void look_for_new(struct sampler *sampler)
+{
+    if (sampler->config.tree != NULL) {
+        (void)tree_look(sampler->config.tree, host_now_ns());
+    }
+}
+
 static void take_sample(struct sampler *sampler, int64_t tick, int64_t begun_ns)
 {
     bool is_detailed = tick % sampler->config.detail_every == 0;
+    look_for_new(sampler);
     for (uint32_t i = 0; i <= sampler->config.slots_count; i++) {
         struct slot *slot = &sampler->slots[i];
         if (is_filled(slot)) {
@@ -398,6 +429,7 @@ void sampler_read_trough(struct sampler *sampler, int64_t ebb)
         return;
     }
     sampler->ebb = ebb;
+    look_for_new(sampler);
     for (uint32_t i = 0; i <= sampler->config.slots_count; i++) {
         struct slot *slot = &sampler->slots[i];
         if (is_filled(slot) && slot->is_observer) {

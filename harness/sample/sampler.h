@@ -10,6 +10,11 @@
  * Ourselves is a slot of its own (by custom role "plateau", ordinal 0), whose
  * id is |self_slot_id| of the config.
  *
+ * With a tree, the figures of a slot are those of its process and of all that
+ * descends from it, and one that ever had descendants has a metric
+ * "processes" too, itself included. Pages that processes of a tree share are in
+ * the rss of each and in the private memory of none.
+ *
  * Metrics: "rss" "private" "anonymous" (unit "B", quantum a page), "fds"
  * "threads" (""), "cpu_ns" ("ns", a counter), "tally/NAME" for counters and
  * gauges, "tally/NAME.spawned" and "tally/NAME.finished" for pairs; a tally
@@ -39,6 +44,7 @@ enum { SAMPLER_METRIC_SIZE = 64 };
 
 struct ev_loop;
 struct sampler;
+struct tree;
 
 /* Reads what fills a slot that is more than one process. */
 typedef int sampler_read(void *context, enum probe_depth depth,
@@ -81,6 +87,10 @@ struct sampler_config {
     uint32_t slots_count;  /* of processes, ourselves not included */
     uint32_t self_slot_id; /* for the slot "plateau"; not below slots_count */
     struct sampler_sink sink;
+    /* Whose roots are the slots, to add what descends from a slot's process to
+     * its figures; each sample looks who is new. NULL: processes stand alone.
+     * Lent. */
+    struct tree *tree;
 };
 
 /* What sampling has cost so far. */

@@ -15,6 +15,7 @@
 
 #include "churn/spawn.h"
 #include "sample/sampler.h"
+#include "sample/tree.h"
 
 enum { SERIES_MAX = 1024, VALUES_MAX = 65536, TICKS_MAX = 256, SLOTS = 2 };
 enum { SELF_SLOT = 77, STEP_MS = 20 };
@@ -59,6 +60,7 @@ struct fixture {
     struct ev_loop *loop;
     struct sampler *sampler;
     struct tally_page pages[SLOTS];
+    struct tree *tree;
     struct sink sink;
     int64_t start_ns;
     ev_timer end;
@@ -165,6 +167,10 @@ static int set_up(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     fixture->loop = ev_loop_new(EVFLAG_AUTO);
     fixture->start_ns = now_ns();
+    const struct tree_config forest = {.roots_count = SLOTS};
+    if (tree_new(&forest, &fixture->tree) != 0) {
+        return -1;
+    }
     const struct sampler_config config = {
         .loop = fixture->loop,
         .start_ns = fixture->start_ns,
@@ -172,6 +178,7 @@ static int set_up(void **state)
         .detail_every = 2,
         .slots_count = SLOTS,
         .self_slot_id = SELF_SLOT,
+        .tree = fixture->tree,
         .sink = {.context = &fixture->sink,
                  .series = keep_series,
                  .value = keep_value,
@@ -197,6 +204,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     sampler_free(fixture->sampler);
+    tree_free(fixture->tree);
     for (int i = 0; i < SLOTS; i++) {
         tally_page_deinit(&fixture->pages[i]);
     }
@@ -550,9 +558,64 @@ static void a_stop_may_come_twice_and_ends_the_samples(void **state)
     assert_int_equal(fixture->sink.ticks_count, before);
 }
 
+static double last_value(const struct fixture *fixture, const char *metric)
+{
+    const struct kept_series *series = find(fixture, 0, metric);
+    return series != NULL ? series->last : -1;
+}
+
+/* A shell alone, then with two that it started, then with none again. */
+static void a_target_is_summed_with_what_it_started(void **state)
+{
+    struct fixture *fixture = *state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    char *const argv[] = {(char[]){"/bin/sh"}, (char[]){"-c"},
+                          (char[]){"read go; sleep 60 & a=$!; sleep 60 & b=$!; "
+                                   "read go; kill $a $b; wait; read go"},
+                          NULL};
+    const struct spawn_fd fds[] = {{ends[0], 0}, {2, 2}};
+    const struct spawn_request request = {
+        .program = argv[0],
+        .argv = argv,
+        .envp = argv + 3,
+        .fds = fds,
+        .fds_count = 2,
+    };
+    struct spawn_child child;
+    assert_int_equal(spawn_process(&request, &child, NULL), SPAWN_OK);
+    tree_begin(fixture->tree, 0, child.pid);
+    assert_int_equal(
+        sampler_process_started(fixture->sampler, 0, child.pid, child.pidfd),
+        0);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.2);
+    double alone = last_value(fixture, "rss");
+    assert_null(find(fixture, 0, "processes"));
+    assert_true(last_value(fixture, "threads") == 1);
+    assert_int_equal(write(ends[1], "\n", 1), 1);
+    for (int i = 0; i < 50 && last_value(fixture, "processes") < 3; i++) {
+        run_for(fixture, 0.1);
+    }
+    run_for(fixture, 0.1);
+    assert_true(last_value(fixture, "processes") == 3);
+    assert_true(last_value(fixture, "threads") == 3);
+    assert_true(last_value(fixture, "rss") > alone);
+    assert_int_equal(write(ends[1], "\n", 1), 1);
+    for (int i = 0; i < 50 && last_value(fixture, "processes") > 1; i++) {
+        run_for(fixture, 0.1);
+    }
+    assert_true(last_value(fixture, "processes") == 1);
+    end_life(&child);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_target_is_summed_with_what_it_started,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(samples_stand_on_the_grid, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_sample_bears_the_events_up_to_then,
