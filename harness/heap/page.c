@@ -339,7 +339,7 @@ static int write_picture(const struct writer *writer, size_t index)
 static void write_key(const struct writer *writer)
 {
     const struct report *report = writer->report;
-    if (writer->compare->has_before) {
+    if (writer->compare->has_before || report->has_no_profiles) {
         (void)fprintf(writer->stream,
                       "<p><span class=\"key before\">%s</span> "
                       "<span class=\"key after\">%s</span></p>\n",
