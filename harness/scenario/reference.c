@@ -18,7 +18,8 @@ const char reference_minimal[] =
     "  - name: client\n"
     "    kind: churner\n"
     "    count: 10\n"
-    "    command: [redis-benchmark, -p, \"{port:server}\", -l, -q]\n";
+    "    command: [redis-cli, -p, \"{port:server}\", -r, \"-1\", -i, \"0.02\",\n"
+    "              incr, hits]\n";
 
 /* --- what goes into more than one form ----------------------------------- */
 
