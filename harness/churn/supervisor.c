@@ -529,8 +529,7 @@ static void stop_slot(struct slot *slot)
         break;
     case SLOT_FROZEN:
         supervisor_ask_to_end(slot);
-        spawn_signal_group(&slot->child, SIGCONT);
-        (void)spawn_signal(&slot->child, SIGCONT);
+        supervisor_go_on(slot);
         supervisor_kin_signal(slot, SIGCONT);
         slot->state = SLOT_STOPPING;
         break;

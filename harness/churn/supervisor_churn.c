@@ -169,11 +169,16 @@ void supervisor_churn(struct supervisor *supervisor)
     }
 }
 
+void supervisor_go_on(struct slot *slot)
+{
+    signal_all(slot, SIGCONT);
+}
+
 void supervisor_thaw(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
     assert(slot->state == SLOT_FROZEN);
-    signal_all(slot, SIGCONT);
+    supervisor_go_on(slot);
     slot->state = SLOT_READY;
     supervisor->counts.ready++;
     supervisor_churn(supervisor);

@@ -92,6 +92,9 @@ void supervisor_thaw(struct slot *slot);
 void supervisor_abandon(struct slot *slot);
 void supervisor_force(struct slot *slot);
 
+/* What a pause stopped goes on, with all that descends from it. */
+void supervisor_go_on(struct slot *slot);
+
 /* Descendants: makes the tree; the slot's process was started; is there
  * anybody new, and does an orphan wait to be reaped; |signal| to all below the
  * slot's process; it has ended and is not reaped yet: kills what it left, and
