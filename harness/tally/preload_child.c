@@ -4,6 +4,7 @@
  *   m   allocates 1 MiB in pieces of 1 KiB, and keeps it
  *   f   frees all of that
  *   c   starts itself once more, which then exits: a child that inherits
+ *   e   executes itself once more in its own place
  *   t   THREADS threads allocate 1 MiB each, likewise, which stays
  *   s   they allocate, resize and free in every way there is, while children
  *       are forked which do so too; all is freed at the end
@@ -191,6 +192,11 @@ int main(int argc, char **argv)
         case 'c':
             start_child(argv[0]);
             break;
+        case 'e':
+            if (write(1, ".", 1) == 1) {
+                (void)execl(argv[0], argv[0], (char *)NULL);
+            }
+            return 1;
         case 't':
             run_threads(hold_1_mib, 0);
             break;

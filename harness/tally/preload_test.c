@@ -266,6 +266,26 @@ static double profiled(const struct fixture *f, double *ret_error,
     return bytes;
 }
 
+static void a_program_that_executes_itself_goes_on(void **state)
+{
+    struct fixture f;
+    double error = 0;
+    enum profile_kind found = PROFILE_DHAT;
+    (void)state;
+    begin(&f, libraries[1], "", true);
+    tell(&f, 'm');
+    tell(&f, 'e');
+    tell(&f, 'x'); /* whom its successor answers */
+    (void)ask_for(&f, 1);
+    assert_true(allocated(&f) < 512 << 10);
+    assert_true(profiled(&f, &error, &found) < 512 << 10);
+    tell(&f, 'm');
+    (void)ask_for(&f, 1);
+    assert_true(allocated(&f) > 1 << 20);
+    assert_true(profiled(&f, &error, &found) > 512 << 10);
+    end(&f);
+}
+
 static void a_profile_adds_up(const char *library, const char *allocator,
                               enum profile_kind kind)
 {
@@ -378,6 +398,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(size_classes_add_up_to_what_is_allocated),
         cmocka_unit_test(answers_when_it_is_asked),
         cmocka_unit_test(a_child_does_not_write_into_its_parents_page),
+        cmocka_unit_test(a_program_that_executes_itself_goes_on),
         cmocka_unit_test(the_arenas_of_all_threads_count),
         cmocka_unit_test(samples_of_what_glibc_handed_out_add_up),
         cmocka_unit_test(a_profile_of_jemalloc_is_its_own),
