@@ -141,6 +141,38 @@ static int check_csv(const struct check *check, const char *path,
 
 /* --- a recorded run ------------------------------------------------------- */
 
+/* A figure that is not known is null. */
+static void print_json_figure(FILE *out, const char *key, double value)
+{
+    if (isnan(value)) {
+        (void)fprintf(out, ", \"%s\": null", key);
+    } else {
+        (void)fprintf(out, ", \"%s\": %.10g", key, value);
+    }
+}
+
+/* After a CLIMB: what climbed, best explanation first; else empty. */
+static void print_climbed_json(FILE *out, const struct summary *summary)
+{
+    size_t count = summary->outcome == JUDGE_CLIMB ? summary->climbed_count : 0;
+    (void)fprintf(out, ", \"climbed\": [");
+    for (size_t i = 0; i < count; i++) {
+        const struct summary_climbed *row = &summary->climbed[i];
+        (void)fprintf(out, "%s{\"kind\": ", i > 0 ? ", " : "");
+        verdict_json_string(row->kind, out);
+        (void)fprintf(out, ", \"name\": ");
+        verdict_json_string(row->name, out);
+        print_json_figure(out, "alive", row->alive);
+        print_json_figure(out, "per_event", row->per_event);
+        print_json_figure(out, "bytes_each", row->each);
+        print_json_figure(out, "bytes_per_event", row->bytes_per_event);
+        (void)fprintf(out, ", \"sentence\": ");
+        verdict_json_string(row->sentence, out);
+        (void)fprintf(out, "}");
+    }
+    (void)fprintf(out, "]");
+}
+
 static void print_run_json(FILE *out, const char *path,
                            const struct assessment *run)
 {
@@ -162,7 +194,9 @@ static void print_run_json(FILE *out, const char *path,
         verdict_json_members(&series->verdict, out);
         (void)fprintf(out, "}");
     }
-    (void)fprintf(out, "]}");
+    (void)fprintf(out, "]");
+    print_climbed_json(out, &run->summary);
+    (void)fprintf(out, "}");
 }
 
 /* The verdict on a run as one of several: its outcome, as sure as its surest

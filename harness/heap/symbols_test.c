@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,61 @@ static void expect_bare(const struct fixture *f, uint32_t place,
     }
 }
 
+/* Runs a command of one line; false when it fails. */
+__attribute__((format(printf, 1, 2))) static bool shell(const char *format, ...)
+{
+    char line[16384];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    return length > 0 && (size_t)length < sizeof line && system(line) == 0;
+}
+
+/* This program, stripped, with its debug information in |where| of its folder
+ * (by .gnu_debuglink), as distributions part them. */
+static void expect_parted(const char *where)
+{
+    struct fixture f;
+    char folder[] = "/tmp/symbols-test-XXXXXX";
+    char path[64];
+    setup(&f);
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/daemon", folder);
+    assert_true(shell("cd %s && mkdir -p ./%s && "
+                      "objcopy --only-keep-debug '%s' %s/daemon.debug && "
+                      "objcopy --strip-debug --add-gnu-debuglink="
+                      "%s/daemon.debug '%s' daemon",
+                      folder, where, f.path, where, where, f.path));
+    outer_one();
+    rename_module(&f, path);
+    uint32_t place = resolve(&f, seen, 0);
+    assert_int_equal(f.profile.places[place].lines_count, 2);
+    assert_string_equal(function_of(&f, place, 0), "inlined_one");
+    assert_string_equal(function_of(&f, place, 1), "outer_one");
+    teardown(&f);
+    /* Without it the symbol table is left: the function, not what was inlined.
+     */
+    assert_true(shell("rm %s/%s/daemon.debug", folder, where));
+    setup(&f);
+    rename_module(&f, path);
+    place = resolve(&f, seen, 0);
+    assert_int_equal(f.profile.places[place].lines_count, 1);
+    assert_string_equal(function_of(&f, place, 0), "outer_one");
+    teardown(&f);
+    assert_true(shell("rm -r %s", folder));
+}
+
+static void finds_debug_information_in_a_file_of_its_own(void **state)
+{
+    (void)state;
+    if (!shell("command -v objcopy >/dev/null")) {
+        skip();
+    }
+    expect_parted(".");
+    expect_parted(".debug");
+}
+
 static void a_file_that_is_gone_is_said(void **state)
 {
     (void)state;
@@ -259,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_inlined_and_outer_functions),
         cmocka_unit_test(names_functions_of_shared_objects),
+        cmocka_unit_test(finds_debug_information_in_a_file_of_its_own),
         cmocka_unit_test(a_file_that_is_gone_is_said),
         cmocka_unit_test(a_file_that_was_deleted_while_it_ran_is_said),
         cmocka_unit_test(a_file_of_another_build_id_is_not_guessed_from),
