@@ -70,11 +70,15 @@ static void take_out(struct trace *trace, const struct trace *other,
     }
 }
 
-static bool is_candidate(const struct panel_column *column,
+static bool is_candidate(const struct panel *panel,
+                         const struct panel_column *column,
                          const struct panel_column *of)
 {
+    bool is_of_profiles =
+        panel->has_profiles && column->metric->kind == METRIC_CLASS &&
+        strcmp(column->name, strrchr(panel_sampled_class, '/') + 1) == 0;
     return column->slot_id == of->slot_id &&
-           column->metric->role == METRIC_GATE &&
+           (column->metric->role == METRIC_GATE || is_of_profiles) &&
            strcmp(column->role, of->role) == 0;
 }
 
@@ -117,7 +121,7 @@ size_t holdings_choose(const struct panel *panel,
     }
     for (size_t i = 0; i < panel->columns_count && count < CANDIDATES_MAX;
          i++) {
-        if (is_candidate(&panel->columns[i], column) &&
+        if (is_candidate(panel, &panel->columns[i], column) &&
             make_trace(panel, &panel->columns[i], &traces[count])) {
             first_sizes[count] =
                 product(&traces[count], &traces[count], blocks);

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* jemalloc keeps each object that it sampled in a region of its smallest large
+ * class (SC_LARGE_MINCLASS, four pages), however small it is. */
+const char panel_sampled_class[] = "heap/class/16384";
+
 /* --- rows ------------------------------------------------------------------
  */
 
@@ -206,10 +210,14 @@ static bool is_wanted(const struct store_slot *slot,
 }
 
 /* Whether there is room for it, and it was asked for. */
-static bool is_taken(const struct panel *panel, const struct metric *metric,
-                     enum panel_extent extent, size_t *parts)
+static bool is_taken(const struct panel *panel, const struct run_facts *facts,
+                     const struct store_series *series,
+                     const struct metric *metric, enum panel_extent extent,
+                     size_t *parts)
 {
-    if (metric->role == METRIC_PART &&
+    bool is_of_profiles = facts->scenario->has_heap_profiles &&
+                          strcmp(series->metric, panel_sampled_class) == 0;
+    if (metric->role == METRIC_PART && !is_of_profiles &&
         (extent != PANEL_WITH_PARTS || (*parts)++ >= PANEL_PARTS_MAX)) {
         return false;
     }
@@ -231,7 +239,7 @@ static int read_columns(struct store *store, const struct run_facts *facts,
             const struct metric *metric =
                 metric_find(series[j].metric, series[j].unit);
             if (is_wanted(&slots[i], &series[j], metric) &&
-                is_taken(panel, metric, extent, &parts)) {
+                is_taken(panel, facts, &series[j], metric, extent, &parts)) {
                 result = add_column(store, facts, &slots[i], &series[j], metric,
                                     panel);
             }
@@ -247,6 +255,7 @@ int panel_read(struct store *store, const struct run_facts *facts,
 {
     struct panel panel = {
         .are_troughs = scenario_has_ebbs(facts->scenario),
+        .has_profiles = facts->scenario->has_heap_profiles,
         .columns = calloc(PANEL_COLUMNS_MAX, sizeof *panel.columns),
     };
     int result = panel.columns ? 0 : -ENOMEM;

@@ -24,6 +24,10 @@ enum {
     PANEL_PARTS_MAX = 4096,   /* of these, parts of a heap */
 };
 
+/* The size class of what heap profiles sampled: with them, it is read always,
+ * since allocated heap goes up and down with it. */
+extern const char panel_sampled_class[];
+
 /* What is read: all that is judged; or the parts of heaps as well. */
 enum panel_extent { PANEL_JUDGED, PANEL_WITH_PARTS };
 
@@ -46,6 +50,7 @@ struct panel_column {
 
 struct panel {
     bool are_troughs;
+    bool has_profiles;
     struct judge_budget budget; /* of the scenario, for memory */
     size_t rows;
     double *t_s; /* since churn began */
