@@ -204,6 +204,7 @@ int make_supervisor(struct soak *soak, struct err *err)
         .recorded = soak->recorded,
         .recorded_count = soak->recorded_count,
         .start_ns = soak->start_ns,
+        .disk_free_min_bytes = soak->disk_free_min_bytes,
         .callbacks = {.context = soak,
                       .on_phase = on_phase,
                       .on_process = on_process,

@@ -58,6 +58,7 @@ struct soak {
     char failure[TEXT_SIZE];
     size_t failures_count;
 
+    int64_t disk_free_min_bytes; /* 0: as ever */
     bool stops_at_phase;
     enum supervisor_phase stop_phase;
     bool stops_twice;

@@ -61,7 +61,7 @@ static int check_disk(const struct supervisor *supervisor, struct err *err)
         return 0;
     }
     const struct slot *slot = largest(supervisor, &held);
-    if (slot == NULL || held < free_bytes) {
+    if (slot == NULL) {
         err_set(err, folder, 0, 0,
                 "the disk has %lld MiB left and a run needs %lld to end well; "
                 "make room",
@@ -69,11 +69,11 @@ static int check_disk(const struct supervisor *supervisor, struct err *err)
         return SUPERVISOR_BROKEN;
     }
     err_set(err, folder, 0, 0,
-            "the disk has %lld MiB left and a run needs %lld to end well; %s "
-            "fills it: %s holds %lld MiB",
+            "the disk has %lld MiB left and a run needs %lld to end well; of "
+            "the targets %s holds most there: %lld MiB in %s",
             (long long)(free_bytes / MIB), (long long)(least / MIB), slot->name,
-            slot->dir, (long long)(held / MIB));
-    return SUPERVISOR_INVALID;
+            (long long)(held / MIB), slot->dir);
+    return held >= free_bytes ? SUPERVISOR_INVALID : SUPERVISOR_BROKEN;
 }
 
 int supervisor_upkeep(struct supervisor *supervisor, struct err *err)
