@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "churn/rng.h"
 #include "heap/demangle.h"
 
 static void a_name_is_what_tells_functions_apart(void **state)
@@ -56,6 +57,25 @@ static void a_long_name_is_cut(void **state)
     assert_string_equal(text, "std::ch");
 }
 
+static void any_text_is_survived(void **state)
+{
+    static const char letters[] = "<>(){}[]~,: *-&=+operat";
+    struct rng rng;
+    (void)state;
+    rng_init(&rng, 20260414, 0);
+    for (int i = 0; i < 50000; i++) {
+        char full[40], text[24];
+        uint32_t length = rng_below(&rng, sizeof full);
+        for (uint32_t k = 0; k < length; k++) {
+            full[k] = letters[rng_below(&rng, sizeof letters - 1)];
+        }
+        full[length] = '\0';
+        memset(text, 'x', sizeof text);
+        demangle_shorten(full, text, sizeof text);
+        assert_non_null(memchr(text, '\0', sizeof text));
+    }
+}
+
 static void what_the_linker_knows_is_read(void **state)
 {
     char text[128] = "as it was";
@@ -74,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_is_what_tells_functions_apart),
         cmocka_unit_test(a_long_name_is_cut),
+        cmocka_unit_test(any_text_is_survived),
         cmocka_unit_test(what_the_linker_knows_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
