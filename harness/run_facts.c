@@ -233,7 +233,9 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
     }
     facts.respawns = number(store, "churn.respawns", facts.events);
     facts.is_replay = number(store, "churn.replayed", 0) > 0;
-    facts.has_events = facts.has_events || facts.is_replay;
+    /* Clients that come and go by themselves are churn without a schedule. */
+    facts.has_events =
+        facts.has_events || facts.is_replay || facts.by_kind[CHURN_EXIT] > 0;
     facts.forced = number(store, "churn.forced", 0);
     facts.abandoned_ready = number(store, "churn.abandoned_ready", 0);
     /* A run that was cut off did not write down what its schedule drew. */

@@ -122,7 +122,9 @@ int particulars_fill(struct store *store, const struct run_facts *facts,
     summary->has_seed = !run_facts_is_watch(facts);
     summary->seed = facts->seed;
     summary->duration_s = churn_s;
-    summary->has_churn = facts->scenario->rate_per_s > 0. || facts->is_replay;
+    int64_t exits = facts->by_kind[CHURN_EXIT];
+    summary->has_churn =
+        facts->scenario->rate_per_s > 0. || facts->is_replay || exits > 0;
     (void)snprintf(summary->watched, sizeof summary->watched, "%s",
                    facts->watch.what);
     (void)snprintf(summary->events_by, sizeof summary->events_by, "%s",
@@ -135,8 +137,11 @@ int particulars_fill(struct store *store, const struct run_facts *facts,
         facts->scenario->change_after_s > 0. || facts->is_replay
             ? 0.
             : facts->scenario->rate_per_s;
+    /* Nobody asked for those who end by themselves. */
+    double events =
+        (double)(facts->events - (summary->asked_per_s > 0. ? exits : 0));
     summary->achieved_per_s =
-        facts->waves_s > 0. ? (double)facts->events / facts->waves_s : 0.;
+        facts->waves_s > 0. ? events / facts->waves_s : 0.;
     summary->has_ebbs = scenario_has_ebbs(facts->scenario);
     summary->ebbs = (double)facts->ebbs;
     summary->unsettled = (double)facts->unsettled;

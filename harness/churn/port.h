@@ -18,8 +18,9 @@ enum {
  * made. */
 int port_connect(const char *host, uint32_t port, int *ret_fd);
 
-/* The same about a connection that was pending. */
-int port_connected(int fd);
+/* The same about a connection that was pending, after |wait_ms| at most; a
+ * machine that is busy answers even itself a little later. */
+int port_connected(int fd, int wait_ms);
 
 /* Whether a UDP socket is bound to |port| in the network that process |pid|
  * lives in: 1, 0, or -errno when that cannot be looked up. Nothing is sent. */

@@ -85,12 +85,12 @@ int port_connect(const char *host, uint32_t port, int *ret_fd)
     return result;
 }
 
-int port_connected(int fd)
+int port_connected(int fd, int wait_ms)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
     int error = 0;
     socklen_t size = sizeof error;
-    if (poll(&poll_fd, 1, 0) == 0) {
+    if (poll(&poll_fd, 1, wait_ms) == 0) {
         return PORT_PENDING;
     }
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) {

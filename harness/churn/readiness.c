@@ -23,6 +23,7 @@
 
 enum {
     COMMAND_LOOK_MIN_MS = 10,   /* a process each time: dearer than a look */
+    TAKEN_WAIT_MS = 200,        /* once, before anything is started */
     LOG_CHUNK_BYTES = 16 << 10, /* and the most of a line that is matched */
     COMMAND_WORDS_SIZE = 120,
 };
@@ -184,11 +185,47 @@ static uint32_t port_of(const struct readiness *readiness)
     return port != 0 ? port : readiness->place.port;
 }
 
+/* Who listens before the first life was begun is somebody else, and would be
+ * taken for ours. Not asked of a port that the rule names: several may share
+ * that, or it may be another's on purpose. */
+static int prepare_port(struct readiness *readiness, int *ret_fd,
+                        struct err *err)
+{
+    const struct readiness_place *place = &readiness->place;
+    bool is_tcp = place->rule->by == READY_TCP;
+    bool is_taken = false;
+    (void)ret_fd;
+    if (readiness->has_looked || place->rule->port != 0) {
+        return 0;
+    }
+    readiness->has_looked = true;
+    if (is_tcp) {
+        int fd = -1;
+        int result = port_connect(place->host, place->port, &fd);
+        if (result == PORT_PENDING) {
+            result = port_connected(fd, TAKEN_WAIT_MS);
+        }
+        is_taken = result == 0;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    } else {
+        is_taken = port_is_bound_udp((int64_t)getpid(), place->port) > 0;
+    }
+    if (is_taken) {
+        err_set(err, NULL, 0, 0,
+                "%s port %u at %s is somebody else's already; stop who has it, "
+                "or give the role another 'port'",
+                is_tcp ? "TCP" : "UDP", place->port, place->host);
+    }
+    return is_taken ? -EADDRINUSE : 0;
+}
+
 static bool is_accepted(struct readiness *readiness)
 {
     int result = 0;
     if (readiness->fd >= 0) {
-        result = port_connected(readiness->fd);
+        result = port_connected(readiness->fd, 0);
     } else {
         result = port_connect(readiness->place.host, port_of(readiness),
                               &readiness->fd);
@@ -468,8 +505,9 @@ static void describe_command(const struct readiness *readiness,
 static const struct way ways[READY_RULES] = {
     [READY_FD] = {"fd", prepare_pipe, begin_line, NULL, describe_line},
     [READY_DELAY] = {"delay", NULL, NULL, NULL, NULL},
-    [READY_TCP] = {"tcp", NULL, begin_looking, is_accepted, describe_tcp},
-    [READY_UDP] = {"udp", NULL, begin_looking, is_bound, describe_udp},
+    [READY_TCP] = {"tcp", prepare_port, begin_looking, is_accepted,
+                   describe_tcp},
+    [READY_UDP] = {"udp", prepare_port, begin_looking, is_bound, describe_udp},
     [READY_LOG] = {"log", prepare_log, begin_looking, is_printed, describe_log},
     [READY_FILE] = {"file", prepare_file, begin_looking, is_there,
                     describe_file},

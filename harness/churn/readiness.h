@@ -62,8 +62,9 @@ struct readiness {
     ev_timer look;
     ev_tstamp began;
     int64_t pid;
-    int fd;         /* the pipe, or a connection that is being made; -1 */
-    int last_error; /* why it was not, as errno; 0: not known */
+    int fd;          /* the pipe, or a connection that is being made; -1 */
+    bool has_looked; /* whether its port was free, before the first life */
+    int last_error;  /* why it was not, as errno; 0: not known */
     size_t line_size;
     char line[READINESS_LINE_MAX];
     bool has_pattern;
@@ -83,7 +84,7 @@ void readiness_init(struct readiness *readiness,
 /* Before the process is started: takes *launch (and leaves zeroes), looks at
  * what there is now, and writes to *ret_fd the descriptor that the process is
  * to find as {ready_fd}, which the caller closes once it is started, or -1.
- * 0; or -errno and |err|. */
+ * 0; or -errno and |err|: -EADDRINUSE when its own port is somebody else's. */
 int readiness_prepare(struct readiness *readiness,
                       struct launch_readiness *launch, int *ret_fd,
                       struct err *err);

@@ -123,6 +123,48 @@ static void a_udp_port_that_nobody_has_is_named(void **state)
     is_missed(soak, role, why);
 }
 
+/* What answers before anything was started is not what is to be judged. */
+static void a_port_of_somebody_else_is_no_readiness(void **state)
+{
+    (void)state;
+    static const struct {
+        int type;
+        enum ready_rule by;
+        const char *name;
+    } kinds[] = {{SOCK_STREAM, READY_TCP, "TCP"},
+                 {SOCK_DGRAM, READY_UDP, "UDP"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct sockaddr_in address = {
+            .sin_family = AF_INET,
+            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        };
+        socklen_t size = sizeof address;
+        char says[64];
+        struct soak *soak = new_soak();
+        int fd = socket(AF_INET, kinds[i].type | SOCK_CLOEXEC, 0);
+        assert_true(fd >= 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size),
+                         0);
+        if (kinds[i].type == SOCK_STREAM) {
+            assert_int_equal(listen(fd, 4), 0);
+        }
+        struct scenario_role *role =
+            add_role(soak, "observer", ROLE_OBSERVER, 1, lives_on);
+        role->ready.by = kinds[i].by;
+        role->port = ntohs(address.sin_port);
+        assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
+        (void)snprintf(says, sizeof says,
+                       "%s port %u at 127.0.0.1 is somebody else's already",
+                       kinds[i].name, role->port);
+        sentence_has(soak, says);
+        sentence_has(soak, "observer-0");
+        assert_int_equal(soak->lives_count, 0);
+        (void)close(fd);
+        free_soak(soak);
+    }
+}
+
 static void a_line_of_the_log_is_found(void **state)
 {
     (void)state;
@@ -316,7 +358,7 @@ static void a_connection_to_oneself_is_nobody(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address),
                      0);
-    assert_int_equal(port_connected(fd), PORT_REFUSED);
+    assert_int_equal(port_connected(fd, 0), PORT_REFUSED);
     (void)close(fd);
 }
 
@@ -361,6 +403,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_tcp_port_that_nobody_has_is_named),
         cmocka_unit_test(a_udp_port_that_is_bound_is_found),
         cmocka_unit_test(a_udp_port_that_nobody_has_is_named),
+        cmocka_unit_test(a_port_of_somebody_else_is_no_readiness),
         cmocka_unit_test(a_line_of_the_log_is_found),
         cmocka_unit_test(a_line_that_does_not_match_is_no_readiness),
         cmocka_unit_test(a_line_behind_a_flood_is_found),

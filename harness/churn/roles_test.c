@@ -416,6 +416,18 @@ static void limits_are_those_of_the_role(void **state)
     free_soak(soak);
 }
 
+static void a_limit_that_cannot_be_given_is_told(void **state)
+{
+    (void)state;
+    struct soak *soak = new_soak();
+    /* More than the kernel gives to anybody: fs.nr_open is 2^30 at most. */
+    add_role(soak, "observer", ROLE_OBSERVER, 1, lives_on)->limits.descriptors =
+        UINT32_MAX;
+    assert_int_equal(run_soak(soak), SUPERVISOR_BROKEN);
+    sentence_has(soak, "observer-0: its limits are beyond what we may give");
+    free_soak(soak);
+}
+
 /* Its own limit, not the machine's: malloc() says no. */
 static void who_takes_more_memory_than_it_may_is_refused(void **state)
 {
@@ -459,6 +471,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_takes_the_place_of_a_link),
         cmocka_unit_test(the_signal_of_the_role_is_sent),
         cmocka_unit_test(limits_are_those_of_the_role),
+        cmocka_unit_test(a_limit_that_cannot_be_given_is_told),
         cmocka_unit_test(who_takes_more_memory_than_it_may_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,9 +245,26 @@ static int spawn_slot(struct slot *slot, const struct launch *launch,
     if (result != SPAWN_OK && strcmp(step, "chdir") == 0) {
         err_set(err, NULL, 0, 0, "%s: cannot work in %s: %s", slot->name,
                 launch->folder, strerror(-result));
+    } else if (result != SPAWN_OK && strncmp(step, "setrlimit", 9) == 0) {
+        err_set(err, NULL, 0, 0,
+                "%s: its limits are beyond what we may give (%s: %s); ask for "
+                "less, or raise the hard limit (ulimit -H)",
+                slot->name, step, strerror(-result));
     } else if (result != SPAWN_OK) {
         err_set(err, NULL, 0, 0, "%s: cannot start %s: %s (%s)", slot->name,
                 launch->program, strerror(-result), step);
+    }
+    return result;
+}
+
+static int prepare_readiness(struct slot *slot, struct launch *launch,
+                             int *ret_fd, struct err *err)
+{
+    struct err why = {0};
+    int result =
+        readiness_prepare(&slot->readiness, &launch->ready, ret_fd, &why);
+    if (result != 0) {
+        err_set(err, NULL, 0, 0, "%s: %s", slot->name, why.sentence);
     }
     return result;
 }
@@ -270,9 +287,8 @@ int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
         result = slot_data_prepare(slot->dir, is_fresh, launch.files,
                                    launch.files_count, err);
     }
-    result = result != 0 ? result
-                         : readiness_prepare(&slot->readiness, &launch.ready,
-                                             &ready_fd, err);
+    result =
+        result != 0 ? result : prepare_readiness(slot, &launch, &ready_fd, err);
     if (result == 0) {
         result = spawn_slot(slot, &launch, ready_fd, err);
     }

@@ -277,7 +277,15 @@ static sigset_t signals_not_default(void)
     return found;
 }
 
-/* What the child is to set: soft limits, under the hard ones that there are. */
+/* Beyond the hard limit only who may raise that one gets it. */
+static void raise_limit(struct rlimit *limit, rlim_t wanted)
+{
+    limit->rlim_cur = wanted;
+    limit->rlim_max = limit->rlim_max < wanted ? wanted : limit->rlim_max;
+}
+
+/* What the child is to set: soft limits, under the hard ones that there are, as
+ * far as they go. */
 static int read_limits(struct birth *birth)
 {
     const struct spawn_request *request = birth->request;
@@ -285,13 +293,13 @@ static int read_limits(struct birth *birth)
         if (getrlimit(RLIMIT_NOFILE, &birth->open_files) < 0) {
             return fail(birth, "getrlimit(RLIMIT_NOFILE)");
         }
-        birth->open_files.rlim_cur = request->open_files_limit;
+        raise_limit(&birth->open_files, request->open_files_limit);
     }
     if (request->memory_limit_bytes != 0) {
         if (getrlimit(RLIMIT_DATA, &birth->memory) < 0) {
             return fail(birth, "getrlimit(RLIMIT_DATA)");
         }
-        birth->memory.rlim_cur = request->memory_limit_bytes;
+        raise_limit(&birth->memory, request->memory_limit_bytes);
     }
     if (request->has_no_core) {
         if (getrlimit(RLIMIT_CORE, &birth->core) < 0) {

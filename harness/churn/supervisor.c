@@ -186,8 +186,9 @@ void supervisor_start_slot(struct slot *slot)
     }
     if (result != 0) {
         fail(supervisor,
-             result == -ENOENT || result == -EACCES ? SUPERVISOR_INVALID
-                                                    : SUPERVISOR_BROKEN,
+             result == -ENOENT || result == -EACCES || result == -EADDRINUSE
+                 ? SUPERVISOR_INVALID
+                 : SUPERVISOR_BROKEN,
              "%s", err.sentence);
         return;
     }
