@@ -1,5 +1,7 @@
 #include "judge/trial.h"
 
+#include "judge/trial_draw.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -10,89 +12,6 @@ static const double CONNECTION_BYTES = 35000.0;
 static const double PAIR_CLIMB_RATIO = 0.05;
 static const double COUNT_ALPHA = 0.05 / 20.0;
 static const double NOISE_RATIOS[] = {0.0005, 0.0025, 0.01};
-
-/* --- chance --------------------------------------------------------------- */
-
-static uint64_t rotate(uint64_t word, int by)
-{
-    return (word << by) | (word >> (64 - by));
-}
-
-/* xoshiro256** (Blackman and Vigna 2018). */
-static uint64_t next(struct trial *t)
-{
-    uint64_t *s = t->rng;
-    const uint64_t result = rotate(s[1] * 5, 7) * 9;
-    const uint64_t shifted = s[1] << 17;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= shifted;
-    s[3] = rotate(s[3], 45);
-    return result;
-}
-
-/* FNV-1a over the words, then some turns of the generator. */
-static void sow(struct trial *t, const uint64_t *words, size_t count)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < 8 * count; i++) {
-        hash ^= words[i / 8] >> (8 * (i % 8)) & 0xff;
-        hash *= UINT64_C(0x100000001b3);
-    }
-    for (size_t i = 0; i < 4; i++) {
-        hash = (hash ^ i) * UINT64_C(0x100000001b3);
-        t->rng[i] = hash ^ (hash >> 29);
-    }
-    for (size_t i = 0; i < 16; i++) {
-        (void)next(t);
-    }
-}
-
-static double draw(struct trial *t, double from, double to)
-{
-    return from + (to - from) * ((double)(next(t) >> 11) + 0.5) / 0x1p53;
-}
-
-static double draw_log(struct trial *t, double from, double to)
-{
-    return exp(draw(t, log(from), log(to)));
-}
-
-static double draw_normal(struct trial *t)
-{
-    /* Marsaglia's polar method. */
-    for (;;) {
-        double a = draw(t, -1.0, 1.0);
-        double b = draw(t, -1.0, 1.0);
-        double square = a * a + b * b;
-        if (square < 1.0 && square > 0.0) {
-            return a * sqrt(-2.0 * log(square) / square);
-        }
-    }
-}
-
-static double draw_exponential(struct trial *t, double mean)
-{
-    return -mean * log(draw(t, 0.0, 1.0));
-}
-
-/* Knuth's product for small means, the normal limit for large ones. */
-static double draw_poisson(struct trial *t, double mean)
-{
-    if (mean > 50.0) {
-        return fmax(0.0, floor(mean + sqrt(mean) * draw_normal(t) + 0.5));
-    }
-    const double floor_of_product = exp(-mean);
-    double product = draw(t, 0.0, 1.0);
-    double count = 0.0;
-    while (product > floor_of_product) {
-        product *= draw(t, 0.0, 1.0);
-        count += 1.0;
-    }
-    return count;
-}
 
 /* --- the parts of a series ------------------------------------------------ */
 
@@ -110,38 +29,38 @@ static void add(struct trial *t, size_t i, double ratio)
 
 static void lay_out_samples(struct trial *t, size_t count)
 {
-    const double run_s = draw_log(t, 60.0, 43200.0);
+    const double run_s = trial_draw_log(t, 60.0, 43200.0);
     t->count = count;
-    t->level = draw_log(t, 1e6, 2e9);
-    t->quantum = draw(t, 0.0, 1.0) < 0.7 ? PAGE : 1.0;
-    t->has_events = draw(t, 0.0, 1.0) < 0.7;
-    const double wanted = draw(t, 0.1, 1.0) * 0.01 * t->level / 16.0;
-    const double per_s = fmin(wanted / run_s, draw_log(t, 0.5, 200.0));
+    t->level = trial_draw_log(t, 1e6, 2e9);
+    t->quantum = trial_draw(t, 0.0, 1.0) < 0.7 ? PAGE : 1.0;
+    t->has_events = trial_draw(t, 0.0, 1.0) < 0.7;
+    const double wanted = trial_draw(t, 0.1, 1.0) * 0.01 * t->level / 16.0;
+    const double per_s = fmin(wanted / run_s, trial_draw_log(t, 0.5, 200.0));
     double events = 0.0;
     for (size_t i = 0; i < count; i++) {
         double step_s = run_s / (double)count;
         t->points[i] = (struct judge_point){
-            .t_s = step_s * ((double)i + draw(t, 0.0, 0.1)),
+            .t_s = step_s * ((double)i + trial_draw(t, 0.0, 0.1)),
             .events = events,
         };
-        events += draw_poisson(t, per_s * step_s);
+        events += trial_draw_poisson(t, per_s * step_s);
     }
 }
 
 static void add_white(struct trial *t)
 {
     for (size_t i = 0; i < t->count; i++) {
-        add(t, i, t->noise_ratio * draw_normal(t));
+        add(t, i, t->noise_ratio * trial_draw_normal(t));
     }
 }
 
 static void add_correlated(struct trial *t, double time_part)
 {
     const double rho = exp(-1.0 / fmax(1e-6, time_part * (double)t->count));
-    double z = draw_normal(t);
+    double z = trial_draw_normal(t);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, t->noise_ratio * z);
-        z = rho * z + sqrt(1.0 - rho * rho) * draw_normal(t);
+        z = rho * z + sqrt(1.0 - rho * rho) * trial_draw_normal(t);
     }
 }
 
@@ -151,18 +70,18 @@ static void add_heavy_tailed(struct trial *t)
     for (size_t i = 0; i < t->count; i++) {
         double square = 0.0;
         for (int k = 0; k < 3; k++) {
-            double z = draw_normal(t);
+            double z = trial_draw_normal(t);
             square += z * z;
         }
-        add(t, i, t->noise_ratio * draw_normal(t) / sqrt(square));
+        add(t, i, t->noise_ratio * trial_draw_normal(t) / sqrt(square));
     }
 }
 
 static void add_noise(struct trial *t)
 {
-    const double kind = draw(t, 0.0, 1.0);
+    const double kind = trial_draw(t, 0.0, 1.0);
     if (kind < 0.4) {
-        add_correlated(t, draw(t, 0.0, 0.02));
+        add_correlated(t, trial_draw(t, 0.0, 0.02));
     } else if (kind < 0.75) {
         add_white(t);
     } else {
@@ -189,21 +108,22 @@ static void shape_none(struct trial *t, const double parameter[2])
 /* Two or three page counts by turns. */
 static void shape_ties(struct trial *t, const double parameter[2])
 {
-    const double sd = draw(t, parameter[0], parameter[1]) * PAGE / t->level;
+    const double sd =
+        trial_draw(t, parameter[0], parameter[1]) * PAGE / t->level;
     t->quantum = PAGE;
     t->noise_ratio = sd;
-    add_correlated(t, draw(t, 0.0, 0.05));
+    add_correlated(t, trial_draw(t, 0.0, 0.05));
     t->noise_ratio = 0.0;
 }
 
 /* Loads that come and go: each holds some memory for a short while. */
 static void shape_bursts(struct trial *t, const double parameter[2])
 {
-    const double bursts = draw(t, 10.0, 60.0);
+    const double bursts = trial_draw(t, 10.0, 60.0);
     double at = 0.0;
-    while ((at += draw_exponential(t, 1.0 / bursts)) < 1.0) {
-        const double end = at + draw_exponential(t, 0.2 / bursts);
-        const double height = draw_log(t, parameter[0], parameter[1]);
+    while ((at += trial_draw_exponential(t, 1.0 / bursts)) < 1.0) {
+        const double end = at + trial_draw_exponential(t, 0.2 / bursts);
+        const double height = trial_draw_log(t, parameter[0], parameter[1]);
         for (size_t i = 0; i < t->count && part(t, i) < end; i++) {
             add(t, i, part(t, i) >= at ? height : 0.0);
         }
@@ -214,14 +134,14 @@ static void shape_bursts(struct trial *t, const double parameter[2])
  * quite alike. |parameter|: cycles in the run. */
 static void shape_sawtooth(struct trial *t, const double parameter[2])
 {
-    const double cycles = draw_log(t, parameter[0], parameter[1]);
-    const double height = draw_log(t, 0.03, 1.0);
-    double from = -draw(t, 0.0, 1.0) / cycles;
-    double length = draw(t, 0.85, 1.15) / cycles;
+    const double cycles = trial_draw_log(t, parameter[0], parameter[1]);
+    const double height = trial_draw_log(t, 0.03, 1.0);
+    double from = -trial_draw(t, 0.0, 1.0) / cycles;
+    double length = trial_draw(t, 0.85, 1.15) / cycles;
     for (size_t i = 0; i < t->count; i++) {
         while (part(t, i) >= from + length) {
             from += length;
-            length = draw(t, 0.85, 1.15) / cycles;
+            length = trial_draw(t, 0.85, 1.15) / cycles;
         }
         add(t, i, height * cycles * (part(t, i) - from));
     }
@@ -230,8 +150,8 @@ static void shape_sawtooth(struct trial *t, const double parameter[2])
 /* |parameter|: the time constant by the run. */
 static void shape_exponential(struct trial *t, const double parameter[2])
 {
-    const double tau = draw_log(t, parameter[0], parameter[1]);
-    const double height = draw_log(t, 0.03, 1.0);
+    const double tau = trial_draw_log(t, parameter[0], parameter[1]);
+    const double height = trial_draw_log(t, 0.03, 1.0);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, height * (1.0 - exp(-part(t, i) / tau)));
     }
@@ -240,8 +160,8 @@ static void shape_exponential(struct trial *t, const double parameter[2])
 /* A rate of arrival that falls with what is there already: t / (t + tau). */
 static void shape_hyperbolic(struct trial *t, const double parameter[2])
 {
-    const double tau = draw_log(t, parameter[0], parameter[1]);
-    const double height = draw_log(t, 0.03, 0.5);
+    const double tau = trial_draw_log(t, parameter[0], parameter[1]);
+    const double height = trial_draw_log(t, 0.03, 0.5);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, height * part(t, i) / (part(t, i) + tau));
     }
@@ -249,8 +169,8 @@ static void shape_hyperbolic(struct trial *t, const double parameter[2])
 
 static void shape_logarithm(struct trial *t, const double parameter[2])
 {
-    const double scale = draw_log(t, 0.0005, 0.05);
-    const double height = draw_log(t, parameter[0], parameter[1]);
+    const double scale = trial_draw_log(t, 0.0005, 0.05);
+    const double height = trial_draw_log(t, parameter[0], parameter[1]);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, height * log1p(part(t, i) / scale) / log1p(1.0 / scale));
     }
@@ -259,13 +179,13 @@ static void shape_logarithm(struct trial *t, const double parameter[2])
 /* An allocator that keeps the most that it was ever asked for. */
 static void shape_high_water(struct trial *t, const double parameter[2])
 {
-    const double load = draw_log(t, parameter[0], parameter[1]);
+    const double load = trial_draw_log(t, parameter[0], parameter[1]);
     double most = 0.0;
-    double z = draw_normal(t);
+    double z = trial_draw_normal(t);
     for (size_t i = 0; i < t->count; i++) {
         most = fmax(most, z);
         add(t, i, load * most);
-        z = 0.5 * z + sqrt(0.75) * draw_normal(t);
+        z = 0.5 * z + sqrt(0.75) * trial_draw_normal(t);
     }
 }
 
@@ -273,9 +193,9 @@ static void shape_high_water(struct trial *t, const double parameter[2])
 static void shape_steps(struct trial *t, const double parameter[2])
 {
     for (int step = 0; step < (int)parameter[0]; step++) {
-        const double at = draw(t, 0.03, 0.97);
-        const double sign = draw(t, 0.0, 1.0) < parameter[1] ? -0.5 : 1.0;
-        const double height = sign * draw_log(t, 0.01, 0.6);
+        const double at = trial_draw(t, 0.03, 0.97);
+        const double sign = trial_draw(t, 0.0, 1.0) < parameter[1] ? -0.5 : 1.0;
+        const double height = sign * trial_draw_log(t, 0.01, 0.6);
         for (size_t i = 0; i < t->count; i++) {
             add(t, i, part(t, i) >= at ? height : 0.0);
         }
@@ -285,8 +205,8 @@ static void shape_steps(struct trial *t, const double parameter[2])
 /* |parameter|: when it is full, by the run. */
 static void shape_cache(struct trial *t, const double parameter[2])
 {
-    const double full = draw(t, parameter[0], parameter[1]);
-    const double height = draw_log(t, 0.03, 1.5);
+    const double full = trial_draw(t, parameter[0], parameter[1]);
+    const double height = trial_draw_log(t, 0.03, 1.5);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, height * fmin(1.0, part(t, i) / full));
     }
@@ -295,9 +215,9 @@ static void shape_cache(struct trial *t, const double parameter[2])
 /* The load of a day, seen for some days. */
 static void shape_cycle(struct trial *t, const double parameter[2])
 {
-    const double cycles = draw_log(t, parameter[0], parameter[1]);
-    const double height = draw_log(t, 0.01, 0.2);
-    const double phase = draw(t, 0.0, 1.0);
+    const double cycles = trial_draw_log(t, parameter[0], parameter[1]);
+    const double height = trial_draw_log(t, 0.01, 0.2);
+    const double phase = trial_draw(t, 0.0, 1.0);
     for (size_t i = 0; i < t->count; i++) {
         double angle = 6.283185307179586 * (cycles * part(t, i) + phase);
         add(t, i, height * (1.0 + sin(angle)));
@@ -306,7 +226,7 @@ static void shape_cycle(struct trial *t, const double parameter[2])
 
 static void shape_shrinking(struct trial *t, const double parameter[2])
 {
-    add_leak(t, -draw_log(t, parameter[0], parameter[1]));
+    add_leak(t, -trial_draw_log(t, parameter[0], parameter[1]));
     t->leak_ratio = 0.0;
 }
 
@@ -314,7 +234,7 @@ static void shape_shrinking(struct trial *t, const double parameter[2])
 
 static void shape_root(struct trial *t, const double parameter[2])
 {
-    const double height = draw_log(t, parameter[0], parameter[1]);
+    const double height = trial_draw_log(t, parameter[0], parameter[1]);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, height * sqrt(part(t, i)));
     }
@@ -323,8 +243,8 @@ static void shape_root(struct trial *t, const double parameter[2])
 /* Leaks, restarts once and gives everything back. */
 static void shape_restart(struct trial *t, const double parameter[2])
 {
-    const double at = draw(t, 0.25, 0.75);
-    const double height = draw_log(t, parameter[0], parameter[1]);
+    const double at = trial_draw(t, 0.25, 0.75);
+    const double height = trial_draw_log(t, parameter[0], parameter[1]);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, height * (part(t, i) < at ? part(t, i) : part(t, i) - at));
     }
@@ -334,8 +254,8 @@ static void shape_restart(struct trial *t, const double parameter[2])
 static void shape_wander(struct trial *t, const double parameter[2])
 {
     const double noise = t->noise_ratio;
-    t->noise_ratio = draw_log(t, 0.005, 0.05);
-    add_correlated(t, draw(t, parameter[0], parameter[1]));
+    t->noise_ratio = trial_draw_log(t, 0.005, 0.05);
+    add_correlated(t, trial_draw(t, parameter[0], parameter[1]));
     t->noise_ratio = noise;
 }
 
@@ -343,23 +263,23 @@ static void shape_wander(struct trial *t, const double parameter[2])
 
 static void shape_linear(struct trial *t, const double parameter[2])
 {
-    add_leak(t, draw_log(t, parameter[0], parameter[1]));
+    add_leak(t, trial_draw_log(t, parameter[0], parameter[1]));
 }
 
 /* So much at every event, the rate of events changing in the course. */
 static void shape_per_event(struct trial *t, const double parameter[2])
 {
-    const double early = draw(t, 0.3, 1.0);
+    const double early = trial_draw(t, 0.3, 1.0);
     double events = 0.0;
     t->has_events = true;
     for (size_t i = 0; i < t->count; i++) {
         double rate = part(t, i) < 0.5 ? early : 1.0;
         t->points[i].events = events;
-        events += draw_poisson(t, rate * 20.0);
+        events += trial_draw_poisson(t, rate * 20.0);
     }
     const double last = t->points[t->count - 1].events;
     const double enough = fmin(1.0, 0.01 * t->level / (16.0 * last));
-    t->leak_ratio = draw_log(t, parameter[0], parameter[1]);
+    t->leak_ratio = trial_draw_log(t, parameter[0], parameter[1]);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, t->leak_ratio * t->points[i].events / last);
         t->points[i].events = floor(t->points[i].events * enough);
@@ -369,8 +289,8 @@ static void shape_per_event(struct trial *t, const double parameter[2])
 /* |parameter|: when it begins. It is the slope that is 5 to 100 %. */
 static void shape_late(struct trial *t, const double parameter[2])
 {
-    const double from = draw(t, parameter[0], parameter[1]);
-    const double slope = draw_log(t, 0.05, 1.0);
+    const double from = trial_draw(t, parameter[0], parameter[1]);
+    const double slope = trial_draw_log(t, 0.05, 1.0);
     t->leak_ratio = slope * (1.0 - from);
     for (size_t i = 0; i < t->count; i++) {
         add(t, i, slope * fmax(0.0, part(t, i) - from));
@@ -380,13 +300,13 @@ static void shape_late(struct trial *t, const double parameter[2])
 /* Equal amounts at times of no pattern. |parameter|: how many. */
 static void shape_stepwise(struct trial *t, const double parameter[2])
 {
-    const double steps = draw_log(t, parameter[0], parameter[1]);
-    t->leak_ratio = draw_log(t, 0.05, 1.0);
+    const double steps = trial_draw_log(t, parameter[0], parameter[1]);
+    t->leak_ratio = trial_draw_log(t, 0.05, 1.0);
     double at = 0.0;
     size_t i = 0;
     double lost = 0.0;
     while (i < t->count) {
-        at += draw_exponential(t, 1.0 / steps);
+        at += trial_draw_exponential(t, 1.0 / steps);
         for (; i < t->count && part(t, i) < at; i++) {
             add(t, i, lost);
         }
@@ -397,9 +317,9 @@ static void shape_stepwise(struct trial *t, const double parameter[2])
 /* An array that nobody empties, and that doubles when it is full. */
 static void shape_doubling(struct trial *t, const double parameter[2])
 {
-    const double doublings = draw(t, parameter[0], parameter[1]);
-    const double phase = draw(t, 0.0, 1.0);
-    t->leak_ratio = draw_log(t, 0.1, 2.0);
+    const double doublings = trial_draw(t, parameter[0], parameter[1]);
+    const double phase = trial_draw(t, 0.0, 1.0);
+    t->leak_ratio = trial_draw_log(t, 0.1, 2.0);
     for (size_t i = 0; i < t->count; i++) {
         double whole =
             floor(log2(fmax(part(t, i) * exp2(doublings + phase), 1.0)));
@@ -411,14 +331,14 @@ static void shape_leak_and_warm_up(struct trial *t, const double parameter[2])
 {
     static const double tau[2] = {0.01, 0.12};
     shape_exponential(t, tau);
-    add_leak(t, draw_log(t, parameter[0], parameter[1]));
+    add_leak(t, trial_draw_log(t, parameter[0], parameter[1]));
 }
 
 static void shape_leak_and_sawtooth(struct trial *t, const double parameter[2])
 {
     static const double cycles[2] = {12.0, 60.0};
     shape_sawtooth(t, cycles);
-    add_leak(t, draw_log(t, parameter[0], parameter[1]));
+    add_leak(t, trial_draw_log(t, parameter[0], parameter[1]));
 }
 
 /* --- reads ---------------------------------------------------------------- */
@@ -426,7 +346,7 @@ static void shape_leak_and_sawtooth(struct trial *t, const double parameter[2])
 /* Reads that failed are not there: single ones, and some in a row. */
 static void lose_reads(struct trial *t)
 {
-    const double share = draw(t, 0.01, 0.2);
+    const double share = trial_draw(t, 0.01, 0.2);
     size_t kept = 0;
     size_t lost = 0;
     for (size_t i = 0; i < t->count; i++) {
@@ -434,8 +354,9 @@ static void lose_reads(struct trial *t)
             lost--;
             continue;
         }
-        if (draw(t, 0.0, 1.0) < share / 3.0) {
-            lost = (size_t)draw(t, 0.0, fmin(6.0, (double)t->count / 20.0));
+        if (trial_draw(t, 0.0, 1.0) < share / 3.0) {
+            lost =
+                (size_t)trial_draw(t, 0.0, fmin(6.0, (double)t->count / 20.0));
             continue;
         }
         t->points[kept++] = t->points[i];
@@ -463,12 +384,12 @@ static void shape_missing(struct trial *t, const double parameter[2])
 static void lay_out_ebbs(struct trial *t, size_t count)
 {
     t->count = count;
-    t->level = draw_log(t, 5e5, 2e6);
+    t->level = trial_draw_log(t, 5e5, 2e6);
     t->quantum = 1.0;
     t->has_events = true;
     double t_s = 0.0;
     for (size_t i = 0; i < count; i++) {
-        t_s += draw(t, 2.0, 4.0);
+        t_s += trial_draw(t, 2.0, 4.0);
         t->points[i] = (struct judge_point){
             .t_s = t_s,
             .events = EVENTS_EACH_EBB * (double)(i + 1),
@@ -479,7 +400,7 @@ static void lay_out_ebbs(struct trial *t, size_t count)
 /* What a node at rest still jitters: some timers, packets and list nodes. */
 static void add_jitter(struct trial *t)
 {
-    const double bytes = draw_log(t, 30.0, 3000.0);
+    const double bytes = trial_draw_log(t, 30.0, 3000.0);
     t->noise_ratio = bytes / t->level;
     add_white(t);
 }
@@ -510,11 +431,12 @@ static void ebb_alike(struct trial *t, const double parameter[2])
 /* It holds so many connections more or less, and says how many. */
 static void ebb_held(struct trial *t, const double parameter[2])
 {
-    const double mean = draw(t, 1.0, 8.0);
-    const double each = CONNECTION_BYTES * draw(t, 0.8, 1.2);
+    const double mean = trial_draw(t, 1.0, 8.0);
+    const double each = CONNECTION_BYTES * trial_draw(t, 0.8, 1.2);
     add_jitter(t);
     for (size_t i = 0; i < t->count; i++) {
-        hold(t, i, draw_poisson(t, mean), each * draw(t, 0.998, 1.002));
+        hold(t, i, trial_draw_poisson(t, mean),
+             each * trial_draw(t, 0.998, 1.002));
     }
     lose(t, parameter[0]);
 }
@@ -522,13 +444,13 @@ static void ebb_held(struct trial *t, const double parameter[2])
 /* The rate of churn doubles half-way, and with it what waits to time out. */
 static void ebb_faster(struct trial *t, const double parameter[2])
 {
-    const double mean = draw(t, 3.0, 12.0);
-    const double each = CONNECTION_BYTES * draw(t, 0.8, 1.2);
-    const double at = draw(t, 0.3, 0.7);
+    const double mean = trial_draw(t, 3.0, 12.0);
+    const double each = CONNECTION_BYTES * trial_draw(t, 0.8, 1.2);
+    const double at = trial_draw(t, 0.3, 0.7);
     add_jitter(t);
     for (size_t i = 0; i < t->count; i++) {
         double factor = part(t, i) < at ? 1.0 : 2.0;
-        hold(t, i, draw_poisson(t, mean * factor), each);
+        hold(t, i, trial_draw_poisson(t, mean * factor), each);
     }
     lose(t, parameter[0]);
 }
@@ -562,8 +484,8 @@ static void ebb_unsettled(struct trial *t, const double parameter[2])
 {
     add_jitter(t);
     for (size_t i = 0; i < t->count; i++) {
-        if (draw(t, 0.0, 1.0) < 0.1) {
-            t->points[i].value += draw_log(t, 1e3, 1e5);
+        if (trial_draw(t, 0.0, 1.0) < 0.1) {
+            t->points[i].value += trial_draw_log(t, 1e3, 1e5);
         }
     }
     lose(t, parameter[0]);
@@ -574,7 +496,7 @@ static void ebb_unsettled(struct trial *t, const double parameter[2])
 /* What a node has alive at rest: nothing yet; the shapes put it in. */
 static void lay_out_counts(struct trial *t, size_t count)
 {
-    const double events_each = floor(draw(t, 20.0, 100.0));
+    const double events_each = floor(trial_draw(t, 20.0, 100.0));
     lay_out_ebbs(t, count);
     t->level = 0.0;
     for (size_t i = 0; i < count; i++) {
@@ -588,7 +510,7 @@ static void leave(struct trial *t, double per_event)
     for (size_t i = 0; i < t->count; i++) {
         double events =
             t->points[i].events - (i > 0 ? t->points[i - 1].events : 0.0);
-        left += draw_poisson(t, per_event * events);
+        left += trial_draw_poisson(t, per_event * events);
         t->points[i].value += left;
     }
     t->leak_ratio = per_event > 0.0 ? 1.0 : 0.0;
@@ -597,9 +519,9 @@ static void leave(struct trial *t, double per_event)
 /* Some that come and go. |parameter|: so many are left behind an event. */
 static void count_held(struct trial *t, const double parameter[2])
 {
-    const double mean = draw_log(t, 1.0, 50.0);
+    const double mean = trial_draw_log(t, 1.0, 50.0);
     for (size_t i = 0; i < t->count; i++) {
-        t->points[i].value += draw_poisson(t, mean);
+        t->points[i].value += trial_draw_poisson(t, mean);
     }
     leave(t, parameter[0]);
 }
@@ -607,13 +529,13 @@ static void count_held(struct trial *t, const double parameter[2])
 /* A queue or a view that strays about its mean. |parameter|: memory in ebbs. */
 static void count_strays(struct trial *t, const double parameter[2])
 {
-    const double mean = draw_log(t, 5.0, 100.0);
-    const double spread = mean * draw(t, 0.1, 0.5);
-    const double rho = exp(-1.0 / draw(t, parameter[0], parameter[1]));
-    double z = draw_normal(t);
+    const double mean = trial_draw_log(t, 5.0, 100.0);
+    const double spread = mean * trial_draw(t, 0.1, 0.5);
+    const double rho = exp(-1.0 / trial_draw(t, parameter[0], parameter[1]));
+    double z = trial_draw_normal(t);
     for (size_t i = 0; i < t->count; i++) {
         t->points[i].value += fmax(0.0, mean + spread * z);
-        z = rho * z + sqrt(1.0 - rho * rho) * draw_normal(t);
+        z = rho * z + sqrt(1.0 - rho * rho) * trial_draw_normal(t);
     }
 }
 
@@ -621,8 +543,8 @@ static void count_strays(struct trial *t, const double parameter[2])
  * by the run. */
 static void count_cache(struct trial *t, const double parameter[2])
 {
-    const double cap = draw_log(t, 10.0, 500.0);
-    const double full = draw(t, parameter[0], parameter[1]);
+    const double cap = trial_draw_log(t, 10.0, 500.0);
+    const double full = trial_draw(t, parameter[0], parameter[1]);
     for (size_t i = 0; i < t->count; i++) {
         t->points[i].value += cap * fmin(1.0, part(t, i) / full);
     }
@@ -632,19 +554,19 @@ static void count_cache(struct trial *t, const double parameter[2])
  * |parameter|: the time constant by the run. */
 static void count_known(struct trial *t, const double parameter[2])
 {
-    const double all = draw_log(t, 10.0, 500.0);
-    const double tau = draw_log(t, parameter[0], parameter[1]);
+    const double all = trial_draw_log(t, 10.0, 500.0);
+    const double tau = trial_draw_log(t, parameter[0], parameter[1]);
     double known = 0.0;
     for (size_t i = 0; i < t->count; i++) {
         double more = all * (1.0 - exp(-part(t, i) / tau)) - known;
-        known = fmin(all, known + draw_poisson(t, fmax(more, 0.0)));
+        known = fmin(all, known + trial_draw_poisson(t, fmax(more, 0.0)));
         t->points[i].value += known;
     }
 }
 
 static void count_steps(struct trial *t, const double parameter[2])
 {
-    t->level = draw_log(t, 10.0, 100.0);
+    t->level = trial_draw_log(t, 10.0, 100.0);
     count_held(t, (const double[2]){0.0, 0.0});
     shape_steps(t, parameter);
     t->level = 0.0;
@@ -824,12 +746,13 @@ void trial_make(const struct trial_family *family, uint64_t seed,
     t->covariates_count = 0;
     t->leak_ratio = 0.0;
     t->noise_ratio = 0.0;
-    sow(t, words, sizeof words / sizeof *words);
+    trial_sow(t, words, sizeof words / sizeof *words);
     switch (family->kind) {
     case TRIAL_SAMPLES:
         lay_out_samples(t, count);
-        t->noise_ratio = family->noise_ratio > 0.0 ? family->noise_ratio
-                                                   : NOISE_RATIOS[next(t) % 3];
+        t->noise_ratio = family->noise_ratio > 0.0
+                             ? family->noise_ratio
+                             : NOISE_RATIOS[trial_next(t) % 3];
         add_noise(t);
         break;
     case TRIAL_EBBS:
