@@ -371,6 +371,30 @@ static int check_health(struct store *store, const struct run_facts *facts,
     return report_health(rule, observers, &worst, summary);
 }
 
+/* Had it not been had, nothing would have been started. */
+static int tell_network(const struct run_facts *facts, struct summary *summary)
+{
+    const struct scenario *scenario = facts->scenario;
+    char loss[64] = "";
+    uint32_t processes = 0;
+    for (uint32_t i = 0; i < scenario->roles_count; i++) {
+        processes += scenario->roles[i].count;
+    }
+    if (scenario->network == NETWORK_NONE) {
+        return 0;
+    }
+    if (scenario->drop_share > 0.) {
+        (void)snprintf(loss, sizeof loss, ", %.4g %% of packets lost at random",
+                       100. * scenario->drop_share);
+    }
+    return scenario->network == NETWORK_EACH
+               ? summary_add_premise(summary, "the network", true,
+                                     "one for each of %u processes%s",
+                                     processes, loss)
+               : summary_add_premise(summary, "the network", true,
+                                     "one of the run's own%s", loss);
+}
+
 int premises_check(struct store *store, const struct run_facts *facts,
                    struct summary *summary)
 {
@@ -383,6 +407,9 @@ int premises_check(struct store *store, const struct run_facts *facts,
     result = store_slots(store, &slots, &count);
     if (result == 0) {
         result = check_churn(facts, summary);
+    }
+    if (result == 0) {
+        result = tell_network(facts, summary);
     }
     if (result == 0) {
         result = watch_premises_events(facts, summary);

@@ -1,5 +1,6 @@
 #include "churn/launch.h"
 
+#include "isolate/address.h"
 #include "scenario/placeholder.h"
 #include "scenario/role_words.h"
 
@@ -37,8 +38,10 @@ static int of_other(const void *context, const struct placeholder_part *part,
             continue;
         }
         if (memcmp(part->start, "host", 4) == 0) {
-            (void)snprintf(ret_text, PLACEHOLDER_OTHER_SIZE, "%.100s",
-                           role->host);
+            char host[ISOLATE_ADDRESS_SIZE];
+            (void)snprintf(
+                ret_text, PLACEHOLDER_OTHER_SIZE, "%s",
+                isolate_address(scenario, role, part->ordinal, host));
             return 0;
         }
         if (memcmp(part->start, "port", 4) == 0) {

@@ -30,6 +30,7 @@ void slot_init(struct slot *slot, const struct slot_config *config,
         .check_log = -1,
         .child = {.pidfd = -1},
     };
+    (void)isolate_address(config->scenario, role, ordinal, slot->host);
     (void)snprintf(slot->name, sizeof slot->name, "%.31s-%u", role->name,
                    ordinal);
     const struct readiness_place nowhere = {.rule = &role->ready};
@@ -80,7 +81,7 @@ static int open_logs(struct slot *slot, struct err *err)
     }
     const struct readiness_place place = {
         .rule = &slot->role->ready,
-        .host = slot->role->host,
+        .host = slot->host,
         .port = port_of(slot),
         .log = slot->log,
         .check_log = slot->check_log,
@@ -194,7 +195,7 @@ static int make_launch(const struct slot *slot, int64_t generation,
         .ordinal = slot->ordinal,
         .slot = slot->id,
         .generation = told,
-        .host = slot->role->host,
+        .host = slot->host,
         .port = port_of(slot),
         .seed = schedule_process_seed(config->seed, slot->id, (uint64_t)told),
         .dir = slot->dir ? slot->dir : "",
@@ -239,6 +240,11 @@ static int spawn_slot(struct slot *slot, const struct launch *launch,
                                 : slot->config->open_files_limit,
         .memory_limit_bytes = (uint64_t)limits->memory_mib << 20,
         .has_no_core = !limits->has_core,
+        .network = network_of(slot->config->network,
+                              slot->config->network == NULL
+                                  ? 0
+                                  : isolate_place(slot->config->scenario,
+                                                  slot->role, slot->ordinal)),
     };
     const char *step = "";
     int result = spawn_process(&request, &slot->child, &step);
@@ -318,7 +324,7 @@ int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
 
 void slot_set_contact(struct slot *slot, const char *contact)
 {
-    const char *host = slot->role->host;
+    const char *host = slot->host;
     if (contact[0] != '\0') {
         (void)snprintf(slot->contact, sizeof slot->contact, "%s", contact);
     } else if (port_of(slot) != 0) {

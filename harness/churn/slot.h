@@ -11,6 +11,8 @@
 #include "churn/spawn.h"
 #include "churn/supervisor.h"
 #include "err.h"
+#include "isolate/address.h"
+#include "isolate/network.h"
 #include "sample/tally_page.h"
 #include "scenario/scenario.h"
 
@@ -51,9 +53,10 @@ struct slot_config {
     const char *preload;
     bool has_heap_profiles; /* of observers */
     uint32_t heap_sample_kib;
-    uint64_t open_files_limit; /* that targets get; 0: ours */
-    char mark[SLOT_MARK_SIZE]; /* of the run; the slot's number follows */
-    int null_fd;               /* their standard input */
+    uint64_t open_files_limit;     /* that targets get; 0: ours */
+    char mark[SLOT_MARK_SIZE];     /* of the run; the slot's number follows */
+    int null_fd;                   /* their standard input */
+    const struct network *network; /* of the run's own; NULL: none */
 };
 
 struct slot {
@@ -64,6 +67,7 @@ struct slot {
     uint32_t id;
     uint32_t ordinal; /* within the role */
     char name[SLOT_NAME_SIZE];
+    char host[ISOLATE_ADDRESS_SIZE]; /* {host} */
     char *dir; /* of {dir}; NULL when the role does not speak of it */
     struct tally_page page;
     int log;       /* descriptor */

@@ -204,6 +204,9 @@ IN_CHILD static int prepare(struct birth *birth)
     if (setpgid(0, 0) < 0) {
         return fail(birth, "setpgid");
     }
+    if (request->network > 0 && setns(request->network, CLONE_NEWNET) < 0) {
+        return fail(birth, "setns");
+    }
     if (request->working_folder != NULL && chdir(request->working_folder) < 0) {
         return fail(birth, "chdir");
     }

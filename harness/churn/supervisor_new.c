@@ -13,7 +13,7 @@
 
 enum {
     PATH_SIZE = 4096,
-    FDS_PER_SLOT = 12, /* pidfd, pipe, page, log, the sampler's files */
+    FDS_PER_SLOT = 13, /* pidfd, pipe, page, log, network, the sampler's */
     FDS_BESIDES = 64,  /* of our own */
 };
 
@@ -165,6 +165,22 @@ static int make_schedule(struct supervisor *supervisor)
     return schedule_init(&supervisor->schedule, &plan, config->seed, 0);
 }
 
+/* Readiness asks from where we are, so that we go as well. */
+static int enter_network(struct supervisor *supervisor, struct err *err)
+{
+    const struct network_config config = {
+        .rule = supervisor->config.scenario->network,
+        .places = supervisor->counts.slots,
+        .drop_share = supervisor->config.scenario->drop_share,
+    };
+    if (config.rule == NETWORK_NONE) {
+        return 0;
+    }
+    int result = network_enter(&config, &supervisor->network, err);
+    supervisor->slot_config.network = supervisor->network;
+    return result;
+}
+
 int supervisor_new(const struct supervisor_config *config,
                    struct supervisor **ret_supervisor, struct err *err)
 {
@@ -200,6 +216,9 @@ int supervisor_new(const struct supervisor_config *config,
     }
     if (result == 0) {
         result = raise_open_files(supervisor, err);
+    }
+    if (result == 0) {
+        result = enter_network(supervisor, err);
     }
     if (result == 0) {
         result = make_folder(config->run_folder, "logs", err);
@@ -244,6 +263,7 @@ void supervisor_free(struct supervisor *supervisor)
     if (supervisor->slot_config.null_fd >= 0) {
         (void)close(supervisor->slot_config.null_fd);
     }
+    network_free(supervisor->network);
     free(supervisor->slots);
     free(supervisor);
 }

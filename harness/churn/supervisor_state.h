@@ -26,6 +26,7 @@ enum { SUPERVISOR_SENTENCE_SIZE = 640 };
 struct supervisor {
     struct supervisor_config config;
     struct slot_config slot_config;
+    struct network *network; /* of our own; NULL: none */
     enum supervisor_phase phase;
     enum supervisor_end end;
     char sentence[SUPERVISOR_SENTENCE_SIZE];

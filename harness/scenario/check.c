@@ -1,5 +1,6 @@
 #include "scenario/check.h"
 
+#include "isolate/network.h"
 #include "judge/budget.h"
 #include "scenario/check_role.h"
 #include "scenario/order.h"
@@ -163,6 +164,38 @@ static int check_budget(const struct checking *checking)
                           err.sentence);
 }
 
+/* Where every process has an address of its own, a role has none. */
+static int check_isolate(const struct checking *checking)
+{
+    const struct scenario *scenario = checking->scenario;
+    uint32_t places = 0;
+    if (scenario->network == NETWORK_NONE && scenario->drop_share > 0.) {
+        return document_blame(checking->document, "isolate.drop_share",
+                              checking->err,
+                              "packets of the machine's own network are not "
+                              "lost; give 'network: shared' or 'each'");
+    }
+    for (uint32_t i = 0;
+         scenario->network == NETWORK_EACH && i < scenario->roles_count; i++) {
+        char path[32];
+        (void)snprintf(path, sizeof path, "roles[%u].host", i);
+        places += scenario->roles[i].count;
+        if (document_has(checking->document, path)) {
+            return document_blame(checking->document, path, checking->err,
+                                  "with network: each every process has an "
+                                  "address of its own, {host}; leave this out");
+        }
+    }
+    if (places > NETWORK_PLACES_MAX) {
+        return document_blame(checking->document, "isolate.network",
+                              checking->err,
+                              "'each' takes %d processes at most, and there "
+                              "are %u",
+                              NETWORK_PLACES_MAX, places);
+    }
+    return 0;
+}
+
 int check_scenario(const struct scenario *scenario,
                    const struct document *document, struct err *err)
 {
@@ -197,6 +230,9 @@ int check_scenario(const struct scenario *scenario,
     r = check_budget(&checking);
     if (r == 0) {
         r = check_waves(&checking);
+    }
+    if (r == 0) {
+        r = check_isolate(&checking);
     }
     if (r == 0) {
         r = check_kinds(&checking);

@@ -34,6 +34,14 @@ static const struct key_word expect_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct key_word network_words[] = {
+    {"none", NETWORK_NONE, "the machine's own"},
+    {"shared", NETWORK_SHARED, "one of the run's own, with a loopback only"},
+    {"each", NETWORK_EACH,
+     "besides, one for every process, with an address of its own, {host}"},
+    {NULL, 0, NULL},
+};
+
 const struct key_word keys_switch_words[] = {
     {"false", 0, "no"},
     {"true", 1, "yes"},
@@ -78,6 +86,11 @@ static const struct key root_keys[] = {
      .child = SECTION_HEAP,
      .fallback = "",
      .about = "which call sites hold the observers' memory"},
+    {.name = "isolate",
+     .type = KEY_MAPPING,
+     .child = SECTION_ISOLATE,
+     .fallback = "",
+     .about = "networks of the run's own, out of which nothing leads"},
     {.name = "roles",
      .type = KEY_MAPPINGS,
      ARRAY_OF(struct scenario, roles),
@@ -339,6 +352,25 @@ static const struct key ebb_keys[] = {
      .about = "what has not come to rest by then is read as unsettled"},
 };
 
+static const struct key isolate_keys[] = {
+    {.name = "network",
+     .type = KEY_CHOICE,
+     VALUE_OF(struct scenario, network),
+     .words = network_words,
+     .fallback = "none",
+     .example = "each",
+     .about = "in which network the processes are; all but none take the right "
+              "to make networks (root, or user namespaces)"},
+    {.name = "drop_share",
+     .type = KEY_NUMBER,
+     VALUE_OF(struct scenario, drop_share),
+     .max = 0.9,
+     .fallback = "0",
+     .example = "0.05",
+     .about = "so large a share of IP packets is lost at random (by nftables): "
+              "shared, on the loopback; each, from one process to another"},
+};
+
 static const struct key heap_keys[] = {
     {.name = "profile",
      .type = KEY_CHOICE,
@@ -422,24 +454,21 @@ static const struct section change = {"churn.change", "the change of rate",
                                       ROWS(change_keys)};
 static const struct section heap = {"heap", "the heap profiles",
                                     sizeof(struct scenario), ROWS(heap_keys)};
+static const struct section isolate = {"isolate", "networks of its own",
+                                       sizeof(struct scenario),
+                                       ROWS(isolate_keys)};
 static const struct section expect = {
     "expect", "what is expected", sizeof(struct scenario), ROWS(expect_keys)};
 static const struct section health = {
     "health[]", "a premise", sizeof(struct scenario_health), ROWS(health_keys)};
 
 const struct section *const keys_sections[SECTION_COUNT] = {
-    [SECTION_ROOT] = &root,
-    [SECTION_RUN] = &run,
-    [SECTION_CHURN] = &churn,
-    [SECTION_KINDS] = &kinds,
-    [SECTION_EBB] = &ebb,
-    [SECTION_CHANGE] = &change,
-    [SECTION_HEAP] = &heap,
-    [SECTION_ROLE] = &keys_role,
-    [SECTION_READY] = &keys_ready,
-    [SECTION_FILE] = &keys_file,
-    [SECTION_LIMITS] = &keys_limits,
-    [SECTION_STOP] = &keys_stop,
-    [SECTION_EXPECT] = &expect,
+    [SECTION_ROOT] = &root,      [SECTION_RUN] = &run,
+    [SECTION_CHURN] = &churn,    [SECTION_KINDS] = &kinds,
+    [SECTION_EBB] = &ebb,        [SECTION_CHANGE] = &change,
+    [SECTION_HEAP] = &heap,      [SECTION_ISOLATE] = &isolate,
+    [SECTION_ROLE] = &keys_role, [SECTION_READY] = &keys_ready,
+    [SECTION_FILE] = &keys_file, [SECTION_LIMITS] = &keys_limits,
+    [SECTION_STOP] = &keys_stop, [SECTION_EXPECT] = &expect,
     [SECTION_HEALTH] = &health,
 };

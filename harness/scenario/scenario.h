@@ -90,6 +90,13 @@ enum stop_rule {
     STOP_ON_CLIMB,
 };
 
+/* In which networks the processes are; isolate/network.h. */
+enum network_rule {
+    NETWORK_NONE,   /* the machine's */
+    NETWORK_SHARED, /* one of the run's own */
+    NETWORK_EACH,   /* besides, one for every process */
+};
+
 /* What a run of the scenario is expected to say; for who proves that Plateau
  * is right, not for the run. */
 enum expected_verdict {
@@ -210,6 +217,9 @@ struct scenario {
      * is a jemalloc that can. Off: not a byte more is asked of anybody. */
     bool has_heap_profiles;
     uint32_t heap_sample_kib; /* mean from sample to sample; a power of two */
+
+    enum network_rule network;
+    double drop_share; /* of packets; 0 with NETWORK_NONE */
 
     struct scenario_role *roles;
     uint32_t roles_count;
