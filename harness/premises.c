@@ -207,7 +207,9 @@ static int check_length(const struct run_facts *facts, struct summary *summary)
         summary, "the length", false,
         "%.1f s %s are too little for a verdict: let it run for %.0f s or more "
         "(%s), or sample more often",
-        churn_s, remedy(facts, "of churn", "watched"), ceil(least_s),
+        churn_s, remedy(facts, "of churn", "watched"),
+        ceil(least_s + step_s +
+             (run_facts_is_watch(facts) ? facts->scenario->settle_s : 0.)),
         remedy(facts, "run.duration_s", "--for"));
 }
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -18,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -248,6 +251,25 @@ static int run_shell(const char *command, int input, int output,
     return -result;
 }
 
+/* Who is not root loses the rights of his own name space with the next exec,
+ * unless they are ambient (capabilities(7)): nft needs the one over networks.
+ */
+static void lend_right(bool is_lent)
+{
+    struct __user_cap_header_struct header = {.version =
+                                                  _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    const uint32_t right = UINT32_C(1) << CAP_NET_ADMIN;
+    if (syscall(SYS_capget, &header, sets) < 0) {
+        return; /* nft says what it lacks */
+    }
+    sets[0].inheritable =
+        is_lent ? sets[0].inheritable | right : sets[0].inheritable & ~right;
+    if (syscall(SYS_capset, &header, sets) == 0 && is_lent) {
+        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0);
+    }
+}
+
 /* Runs "nft -f -" on |rules|; what it prints comes to |said|. */
 static int run_nft(const char *rules, char said[TEXT_SIZE])
 {
@@ -280,7 +302,10 @@ static int lose_packets(const struct network_config *config, struct err *err)
     char rules[TEXT_SIZE];
     char said[TEXT_SIZE];
     make_rules(config, rules);
+    lend_right(true);
     int result = run_nft(rules, said);
+    /* What is no longer inheritable is no longer ambient either. */
+    lend_right(false);
     said[strcspn(said, "\n")] = '\0';
     if (result == -ENOENT) {
         err_set(err, NULL, 0, 0,
