@@ -249,7 +249,10 @@ static void a_recorded_run_is_done_again(void **state)
         assert_int_equal(again->events[i].kind, first->events[i].kind);
         assert_int_equal(again->events[i].parameter_ns,
                          first->events[i].parameter_ns);
-        assert_true(again->events[i].churned_ns >= list[i].due_ns);
+        /* The victims of one mass failure follow each other as quickly as they
+         * can be killed, which need not be as slowly as before. */
+        assert_true(list[i].kind == CHURN_MASS ||
+                    again->events[i].churned_ns >= list[i].due_ns);
     }
     free_soak(first);
     free_soak(again);
