@@ -611,9 +611,46 @@ static void a_target_is_summed_with_what_it_started(void **state)
     (void)close(ends[1]);
 }
 
+/* Answers 7 MiB, of which |context| is how often it was asked in depth. */
+static int read_seven(void *context, enum probe_depth depth,
+                      struct probe_sample *ret_sample)
+{
+    int *deep = context;
+    *deep += depth == PROBE_DETAIL;
+    *ret_sample = (struct probe_sample){
+        .rss_bytes = 7 << 20,
+        .private_bytes = depth == PROBE_DETAIL ? 7 << 20 : -1,
+        .anonymous_bytes = -1,
+        .fds_count = -1,
+        .threads_count = -1,
+        .cpu_ns = -1,
+    };
+    return PROBE_OK;
+}
+
+static void a_slot_that_others_read_is_asked_of_them(void **state)
+{
+    struct fixture *fixture = *state;
+    int deep = 0;
+    sampler_read_by(fixture->sampler, 0, read_seven, &deep);
+    sampler_start(fixture->sampler);
+    run_for(fixture, 0.5);
+    sampler_process_ended(fixture->sampler, 0);
+    int asked = deep;
+    run_for(fixture, 0.2);
+    sampler_stop(fixture->sampler);
+    assert_true(deep > 0);
+    assert_int_equal(deep, asked);
+    assert_true(last_value(fixture, "rss") == 7 << 20);
+    assert_true(last_value(fixture, "private") == 7 << 20);
+    assert_null(find(fixture, 0, "threads"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_slot_that_others_read_is_asked_of_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_target_is_summed_with_what_it_started,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(samples_stand_on_the_grid, set_up,
