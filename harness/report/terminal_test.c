@@ -11,18 +11,8 @@
 
 #include <cmocka.h>
 
-static void fill(struct summary *summary)
+static void fill_facts(struct summary *summary)
 {
-    struct judge_verdict verdict = {
-        .outcome = JUDGE_CLIMB,
-        .reason = "memory grew 13.8 MiB in 53 s, 5.29 KiB an event; no bounded "
-                  "shape explains it",
-        .per_hour = {938.0 * 1048576, 908.0 * 1048576, 944.0 * 1048576},
-        .per_event = {5386, 5130, 5417},
-        .level = 12373196,
-        .detectable_per_hour = 15518925,
-        .detectable_per_event = 59.7,
-    };
     summary_init(summary);
     strcpy(summary->run_name, "tight-loop-parked");
     strcpy(summary->scenario_file, "scenarios/tight-loop-parked.yaml");
@@ -47,6 +37,11 @@ static void fill(struct summary *summary)
     strcpy(summary->own_memory_reason, "memory holds at 2.3 MiB");
     strcpy(summary->store_path, "runs/x/run.plateau");
     strcpy(summary->plot_path, "runs/x/troughs.png");
+    strcpy(summary->sources, "allocated heap and private memory agree");
+    strcpy(summary->early, "after 14.2 s: two looks found it");
+    summary->has_ebbs = true;
+    summary->ebbs = 60;
+    summary->unsettled = 2;
     assert_int_equal(summary_add_premise(summary, "churn rate", true,
                                          "%.1f of %d asked", 49.84, 50),
                      0);
@@ -55,6 +50,20 @@ static void fill(struct summary *summary)
                                          "sample_ms, or give the machine less "
                                          "other work while it soaks"),
                      0);
+}
+
+static void fill_series(struct summary *summary)
+{
+    struct judge_verdict verdict = {
+        .outcome = JUDGE_CLIMB,
+        .reason = "memory grew 13.8 MiB in 53 s, 5.29 KiB an event; no bounded "
+                  "shape explains it",
+        .per_hour = {938.0 * 1048576, 908.0 * 1048576, 944.0 * 1048576},
+        .per_event = {5386, 5130, 5417},
+        .level = 12373196,
+        .detectable_per_hour = 15518925,
+        .detectable_per_event = 59.7,
+    };
     assert_int_equal(summary_add_series(summary, "observer-0", "allocated", "B",
                                         "gate", true, &verdict),
                      0);
@@ -66,20 +75,19 @@ static void fill(struct summary *summary)
     assert_int_equal(summary_add_series(summary, "observer-0", "fds", "",
                                         "witness", true, &verdict),
                      0);
+    verdict.outcome = JUDGE_PLATEAU;
+    assert_int_equal(summary_add_series(summary, "observer-0", "dials", "",
+                                        "gate", false, &verdict),
+                     0);
     assert_int_equal(summary_add_pair(summary, "observer-0", "connection_loops",
                                       1204, 338, 5),
                      0);
     assert_int_equal(
         summary_add_pair(summary, "observer-0", "dials", 12, 12, NAN), 0);
-    strcpy(summary->sources, "allocated heap and private memory agree");
-    strcpy(summary->early, "after 14.2 s: two looks found it");
-    summary->has_ebbs = true;
-    summary->ebbs = 60;
-    summary->unsettled = 2;
-    verdict.outcome = JUDGE_PLATEAU;
-    assert_int_equal(summary_add_series(summary, "observer-0", "dials", "",
-                                        "gate", false, &verdict),
-                     0);
+}
+
+static void fill_counts_climbed(struct summary *summary)
+{
     const struct summary_climbed climbed = {
         .observer = "observer-0",
         .kind = "pair",
@@ -98,6 +106,10 @@ static void fill(struct summary *summary)
     strcpy(other.in_step_with, "connection_loops");
     other.bytes_per_event = NAN;
     assert_int_equal(summary_add_climbed(summary, &other), 0);
+}
+
+static void fill_heap_climbed(struct summary *summary)
+{
     const struct summary_climbed site = {
         .kind = "site",
         .name = "a_function_of_a_name_that_is_too_long",
@@ -120,6 +132,14 @@ static void fill(struct summary *summary)
         .sentence = "unexplained: 300 B an event",
     };
     assert_int_equal(summary_add_climbed(summary, &rest), 0);
+}
+
+static void fill(struct summary *summary)
+{
+    fill_facts(summary);
+    fill_series(summary);
+    fill_counts_climbed(summary);
+    fill_heap_climbed(summary);
 }
 
 static const char golden[] =
