@@ -272,6 +272,7 @@ static void split(const struct guardian_config *config, int pipe_end,
         be_guardian(config, pid, pipe_end);
     }
     (void)close(pipe_end);
+    (void)signal(SIGPIPE, SIG_IGN); /* of a reader who has seen enough */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != self) {
         _exit(config->exit_code);

@@ -417,10 +417,28 @@ static int make_sampler(struct run *run)
     return result;
 }
 
+/* With less the run would be ended as soon as it had begun. */
+static int check_room(const struct run *run, struct err *err)
+{
+    int64_t left = host_disk_free(run->folder);
+    if (left < 0 || left >= SUPERVISOR_DISK_FREE_MIN_BYTES) {
+        return 0;
+    }
+    err_set(err, run->folder, 0, 0,
+            "the disk is nearly full: %lld MiB are left and a run needs %lld; "
+            "make room, or name another folder (--out)",
+            (long long)(left >> 20),
+            (long long)(SUPERVISOR_DISK_FREE_MIN_BYTES >> 20));
+    return -ENOSPC;
+}
+
 /* Everything that must be there before the first process is. */
 static int prepare(struct run *run, struct err *err)
 {
-    int result = make_supervisor(run, err);
+    int result = check_room(run, err);
+    if (result == 0) {
+        result = make_supervisor(run, err);
+    }
     if (result != 0) {
         return result;
     }
