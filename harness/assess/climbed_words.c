@@ -35,6 +35,15 @@ static const char *number(double value, char text[NUMBER_SIZE])
     return text;
 }
 
+/* Likewise, of a gauge that counts bytes "113 KiB". */
+static const char *amount(const struct panel_column *column, double value,
+                          char text[NUMBER_SIZE])
+{
+    return strcmp(column->unit, "B") == 0
+               ? terminal_amount(value, "B", false, text, NUMBER_SIZE)
+               : number(value, text);
+}
+
 static const char *bytes(double value, char text[NUMBER_SIZE])
 {
     return terminal_amount(value, "B", false, text, NUMBER_SIZE);
@@ -89,10 +98,11 @@ static void say_count(const struct panel *panel, double growth, bool is_first,
     double level = 0.;
     bool has_events = !isnan(climbed->per_event);
     add(climbed, "%s: %s alive%s and %s, %s an %s", climbed->name,
-        number(climbed->alive, text[0]),
+        amount(column, climbed->alive, text[0]),
         column->observers > 1 ? " in each observer" : "",
         column->is_level ? "growing, but judged level" : "climbing",
-        number(has_events ? climbed->per_event : climbed->per_hour, text[1]),
+        amount(column, has_events ? climbed->per_event : climbed->per_hour,
+               text[1]),
         has_events ? "event" : "hour");
     add_explained(climbed, growth);
     const struct panel_column *beside = find_level(panel, column, &level);

@@ -352,8 +352,9 @@ static void percent_says_new_and_gone(void **state)
         double before, after;
         const char *text;
     } cases[] = {
-        {42.9, 8.1, "-81 %"}, {0, 5, "new"},     {5, 0, "gone"},
-        {7, 7, "0 %"},        {10, 15, "+50 %"}, {10, 500, "50.0 times"},
+        {42.9, 8.1, "-81 %"},  {0, 5, "new"},       {5, 0, "gone"},
+        {7, 7, "0 %"},         {10, 15, "+50 %"},   {10, 500, "50.0 times"},
+        {772, 2.6, "-99.7 %"}, {1e6, 1, "-99.9 %"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct compare_amount amounts[2] = {{.bytes = cases[i].before},

@@ -474,9 +474,20 @@ static void write_sites_of(const struct writer *writer, bool is_growth,
     }
 }
 
+/* Of one run the first thing to know; of two, what went is. */
 static int write_climbed(const struct writer *writer)
 {
-    report_print_climbed_html(writer->report, writer->stream);
+    if (!writer->compare->has_before) {
+        report_print_climbed_html(writer->report, writer->stream);
+    }
+    return 0;
+}
+
+static int write_climbed_before(const struct writer *writer)
+{
+    if (writer->compare->has_before) {
+        report_print_climbed_html(writer->report, writer->stream);
+    }
     return 0;
 }
 
@@ -549,7 +560,7 @@ static const struct {
     {"classes", write_classes},   {"troughs", write_troughs},
     {"alive", write_alive},       {"sites", write_sites},
     {"flame", write_flame},       {"climbed", write_climbed},
-    {"sources", write_sources},
+    {"sources", write_sources},   {"climbed_before", write_climbed_before},
 };
 
 /* --- the template --------------------------------------------------------- */

@@ -29,7 +29,11 @@ char *report_percent(const struct compare_amount amounts[2], char *text,
         (void)snprintf(text, size, "%.*f times", change / before < 99 ? 1 : 0,
                        amounts[1].bytes / before);
     } else {
-        (void)snprintf(text, size, "%+.0f %%", 100 * change / before);
+        /* What is nearly gone is not gone. */
+        double percent = 100 * change / before;
+        bool is_nearly = percent < -99.5 && percent > -100.;
+        (void)snprintf(text, size, "%+.*f %%", is_nearly ? 1 : 0,
+                       is_nearly ? fmax(percent, -99.9) : percent);
     }
     return text;
 }
@@ -392,7 +396,10 @@ void report_print(const struct report *report, enum terminal_style style,
 {
     const struct printer printer = {report, style, stream};
     const struct symbols_notes *notes = report->notes;
-    report_print_climbed(report, style, stream);
+    /* Of one run the first thing to know; of two, what went is. */
+    if (!report->compare->has_before) {
+        report_print_climbed(report, style, stream);
+    }
     print_sources(&printer);
     if (report->has_no_profiles) {
         print_counts(&printer);
@@ -403,6 +410,9 @@ void report_print(const struct report *report, enum terminal_style style,
     }
     print_buckets(&printer);
     print_counts(&printer);
+    if (report->compare->has_before) {
+        report_print_climbed(report, style, stream);
+    }
     report_print_classes(report, style, stream);
     if (report->compare->has_before) {
         print_sites(&printer, false, "Call sites that shrank most");

@@ -71,10 +71,13 @@ void report_print_climbed(const struct report *report,
             terminal_print_wrapped(run->climbed[0].sentence, 11, 11, stream);
             (void)fputc('\n', stream);
         }
-        (void)fprintf(stream, "%s%s%s (best explanation first)\n", bold,
+        (void)fprintf(stream, "%s%s%s%s (best explanation first)\n",
+                      report->runs[0] != NULL ? "\n" : "", bold,
                       heading_of(report, side, heading), plain);
         print_run(run, stream);
-        (void)fputc('\n', stream);
+        if (report->runs[0] == NULL) {
+            (void)fputc('\n', stream);
+        }
     }
 }
 

@@ -174,12 +174,17 @@ void report_print_markdown(const struct report *report, FILE *stream)
     char text[256];
     (void)fprintf(stream, "## Heap%s\n\n",
                   compare->has_before ? ", before and after" : "");
-    report_print_climbed_markdown(report, stream);
+    if (!compare->has_before) {
+        report_print_climbed_markdown(report, stream);
+    }
     print_verdicts(report, stream);
     if (!report->has_no_profiles) {
         print_table(report, stream);
     }
     print_counts(report, stream);
+    if (compare->has_before) {
+        report_print_climbed_markdown(report, stream);
+    }
     report_print_classes_markdown(report, stream);
     if (compare->has_before) {
         print_sites(report, false, "Call sites that shrank most", stream);
