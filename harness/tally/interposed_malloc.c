@@ -25,6 +25,7 @@
  */
 #include "interposed_malloc.h"
 
+#include "defined_symbol.h"
 #include "sampled_heap.h"
 
 #include <dlfcn.h>
@@ -336,7 +337,7 @@ EXPORTED void *pvalloc(size_t size)
 void *interposed_malloc_served_by(void)
 {
     Dl_info first, ours;
-    void *function = dlsym(RTLD_DEFAULT, "malloc");
+    void *function = defined_symbol("malloc");
     if (function != NULL && is_known() && dladdr(function, &first) != 0 &&
         dladdr(&heap, &ours) != 0 && first.dli_fbase == ours.dli_fbase) {
         memcpy(&function, &next.malloc, sizeof function);

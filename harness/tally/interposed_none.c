@@ -1,12 +1,13 @@
 #include "interposed_malloc.h"
 
-#include <dlfcn.h>
+#include "defined_symbol.h"
+
 #include <errno.h>
 #include <stddef.h>
 
 void *interposed_malloc_served_by(void)
 {
-    return dlsym(RTLD_DEFAULT, "malloc");
+    return defined_symbol("malloc");
 }
 
 bool interposed_malloc_begin(uint64_t sample_bytes, uint64_t seed)

@@ -25,7 +25,8 @@
 
 enum { SAMPLE_BYTES = 4096 };
 
-static const char *libraries[2], *program, *program_with_own, *jemalloc;
+static const char *libraries[2], *program, *program_with_own, *program_fixed,
+    *jemalloc;
 
 struct fixture {
     struct tally_page page;
@@ -359,6 +360,20 @@ static void an_allocator_of_its_own_has_no_figures(void **state)
     }
 }
 
+/* One that is not position independent and takes the address of malloc(): so is
+ * Debian's python3. */
+static void a_stub_before_glibcs_malloc_is_no_allocator(void **state)
+{
+    const char *const usual = program;
+    (void)state;
+    program = program_fixed;
+    for (int i = 0; i < 2; i++) {
+        follows(libraries[i], "");
+    }
+    a_profile_adds_up(libraries[1], "", PROFILE_SAMPLED);
+    program = usual;
+}
+
 static void threads_and_forks_run_as_without_it(void **state)
 {
     struct fixture f;
@@ -404,19 +419,22 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_profile_of_jemalloc_is_its_own),
         cmocka_unit_test(without_the_sampler_glibc_has_no_profile),
         cmocka_unit_test(an_allocator_of_its_own_has_no_figures),
+        cmocka_unit_test(a_stub_before_glibcs_malloc_is_no_allocator),
         cmocka_unit_test(threads_and_forks_run_as_without_it),
         cmocka_unit_test(nothing_happens_without_a_harness),
     };
-    if (argc != 6) {
+    if (argc != 7) {
         (void)fprintf(stderr, "usage: preload_test LIBRARY LIBRARY-WITH-HEAP "
-                              "PROGRAM PROGRAM-WITH-OWN JEMALLOC\n");
+                              "PROGRAM PROGRAM-WITH-OWN PROGRAM-FIXED "
+                              "JEMALLOC\n");
         return 64;
     }
     libraries[0] = argv[1];
     libraries[1] = argv[2];
     program = argv[3];
     program_with_own = argv[4];
-    jemalloc = argv[5];
+    program_fixed = argv[5];
+    jemalloc = argv[6];
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
