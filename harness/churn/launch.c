@@ -194,6 +194,9 @@ static int find_program(const char *word, char path[PATH_SIZE])
     }
 }
 
+static const char for_examples[] =
+    " (what the bundled examples run: scripts/setup --examples)";
+
 static void blame_program(const struct scenario_role *role, const char *word,
                           int result, struct err *err)
 {
@@ -204,12 +207,16 @@ static void blame_program(const struct scenario_role *role, const char *word,
                 "file that you may execute",
                 role->name, word);
     } else if (strchr(word, '/') != NULL || word[0] == '\0') {
-        err_set(err, NULL, 0, 0, "role %s: there is no program '%s'",
-                role->name, word);
+        err_set(err, NULL, 0, 0,
+                "role %s: there is no program '%s'; install it, or say where "
+                "it is%s",
+                role->name, word, for_examples);
     } else {
         err_set(err, NULL, 0, 0,
-                "role %s: there is no program '%s' in PATH (%s)", role->name,
-                word, folders ? folders : "which is not set");
+                "role %s: there is no program '%s' in PATH (%s); install it, "
+                "or say where it is%s",
+                role->name, word, folders ? folders : "which is not set",
+                for_examples);
     }
 }
 

@@ -340,6 +340,7 @@ static void a_path_that_leads_nowhere_is_a_missing_program(void **state)
     assert_int_equal(make_program(fixture, through_a_file), -ENOENT);
     sentence_has(fixture, "there is no program");
     assert_int_equal(make_program(fixture, too_long), -ENOENT);
+    sentence_has(fixture, "scripts/setup --examples");
 }
 
 static void what_cannot_be_executed_is_told_apart(void **state)

@@ -285,6 +285,7 @@ static int prepare_log(struct readiness *readiness, int *ret_fd,
     readiness->has_pattern = true;
     readiness->log_at = slot_log_size(readiness->place.log);
     readiness->log_size = readiness->log_at;
+    readiness->log_begin = readiness->log_at;
     return 0;
 }
 
@@ -350,9 +351,15 @@ static bool is_printed(struct readiness *readiness)
 static void describe_log(const struct readiness *readiness,
                          char text[READINESS_WORDS_SIZE])
 {
+    bool is_silent =
+        slot_log_size(readiness->place.log) == readiness->log_begin;
+    /* Many a program's C library holds its lines back, to a file. */
     (void)snprintf(text, READINESS_WORDS_SIZE,
-                   "no line that it printed matches '%.200s'",
-                   readiness->place.rule->pattern);
+                   "no line that it printed matches '%.200s'%s",
+                   readiness->place.rule->pattern,
+                   is_silent ? "; to a file, many programs hold back what they "
+                               "print: 'stdbuf -oL' before it, or stderr"
+                             : "");
 }
 
 /* --- a file -------------------------------------------------------------- */

@@ -70,6 +70,7 @@ struct readiness {
     bool has_pattern;
     regex_t pattern;
     int64_t log_at;     /* where the first line begins that was not whole */
+    int64_t log_begin;  /* of this life's lines */
     int64_t log_size;   /* at the last look */
     struct stat before; /* of the file; st_nlink 0: there was none */
     struct launch_readiness launch; /* owned */

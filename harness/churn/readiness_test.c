@@ -183,6 +183,22 @@ static void a_line_that_does_not_match_is_no_readiness(void **state)
     is_missed(soak, role, "by log: no line that it printed matches '^hm$|hm");
 }
 
+/* As mosquitto, which is given a file to print to. */
+static void who_prints_nothing_may_hold_it_back(void **state)
+{
+    (void)state;
+    struct soak *soak = new_soak();
+    struct scenario_role *role = add_slow(soak, READY_LOG, "log", "x");
+    role->ready.pattern = (char[]){"^x$"};
+    role->ready.within_s = 0.1;
+    role->command_count = 1;
+    role->command[role->command_count++] = (char[]){"forever"};
+    assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
+    sentence_has(soak, "no line that it printed matches '^x$'; to a file, many "
+                       "programs hold back what they print");
+    free_soak(soak);
+}
+
 /* Far more than one look takes, and than the log keeps: it is cut meanwhile. */
 static void a_line_behind_a_flood_is_found(void **state)
 {
@@ -406,6 +422,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_port_of_somebody_else_is_no_readiness),
         cmocka_unit_test(a_line_of_the_log_is_found),
         cmocka_unit_test(a_line_that_does_not_match_is_no_readiness),
+        cmocka_unit_test(who_prints_nothing_may_hold_it_back),
         cmocka_unit_test(a_line_behind_a_flood_is_found),
         cmocka_unit_test(a_new_life_has_to_say_it_again),
         cmocka_unit_test(a_file_that_is_made_is_found),

@@ -118,7 +118,9 @@ static const struct key role_keys[] = {
      .is_zero_allowed = true,
      .fallback = "0",
      .example = "6400",
-     .about = "the first port; slot n gets port + n as {port}; 0 for none"},
+     .about =
+         "the first port; slot n gets port + n as {port}; 0 for none; from "
+         "32768 on the kernel may have given it to a client already"},
     {.name = "folder",
      .type = KEY_TEXT,
      VALUE_OF(struct scenario_role, folder),
