@@ -47,6 +47,11 @@ int host_make_folder(const char *path, char ret_path[HOST_PATH_MAX]);
 int host_raise_open_files(uint64_t wanted, uint64_t *ret_before,
                           uint64_t *ret_most);
 
+/* From now on large blocks that are freed go back to the machine at once, so
+ * that our own memory stands still between the looks at a run. Once, before
+ * there are threads. */
+void host_give_back_blocks(void);
+
 /* What may still be written to the disk under |path|, in bytes; -errno. */
 int64_t host_disk_free(const char *path);
 

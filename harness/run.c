@@ -492,6 +492,7 @@ int run_execute(const struct run_options *options,
         err_set(err, NULL, 0, 0, "out of memory");
         return -ENOMEM;
     }
+    host_give_back_blocks();
     run->options = options;
     run->churn_begin_ns = -1;
     run->churn_end_ns = -1;

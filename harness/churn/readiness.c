@@ -355,7 +355,7 @@ static void describe_log(const struct readiness *readiness,
         slot_log_size(readiness->place.log) == readiness->log_begin;
     /* Many a program's C library holds its lines back, to a file. */
     (void)snprintf(text, READINESS_WORDS_SIZE,
-                   "no line that it printed matches '%.200s'%s",
+                   "no line that it printed matches '%.160s'%s",
                    readiness->place.rule->pattern,
                    is_silent ? "; to a file, many programs hold back what they "
                                "print: 'stdbuf -oL' before it, or stderr"

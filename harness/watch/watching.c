@@ -750,6 +750,7 @@ int watch_execute(const struct watch_options *options,
     watching->command.page.fd = -1;
     watching->begin_ns = -1;
     watching->end_ns = -1;
+    host_give_back_blocks();
     /* Not the default loop: libev lets that one reap every child itself. */
     watching->loop = ev_loop_new(EVFLAG_AUTO);
     if (watching->loop == NULL) {
