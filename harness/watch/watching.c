@@ -8,6 +8,7 @@
 #include "watch/watching.h"
 
 #include "guardian.h"
+#include "host.h"
 #include "progress.h"
 #include "recorder.h"
 #include "sample/sampler.h"
