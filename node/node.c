@@ -139,6 +139,9 @@ static struct connloop *dial(struct node *node, const struct peer_contact *to)
 {
     struct connloop *loop = NULL;
     int64_t now = clock_now_ns();
+    if (node->is_leaving) {
+        return NULL; /* it would be cut off */
+    }
     if (!addrbook_may_dial(&node->addrbook, &to->addr, now)) {
         node->counts.dials_refused++;
         return NULL;
@@ -358,7 +361,8 @@ static void on_established(void *user, struct transport_conn *conn, void *owner)
     struct connloop *loop = owner;
     if (loop != NULL) {
         connloop_established(loop);
-    } else if (connloop_accept(&node->connloops, conn, &loop) == 0) {
+    } else if (!node->is_leaving &&
+               connloop_accept(&node->connloops, conn, &loop) == 0) {
         list_add(&node->open, loop);
     }
 }

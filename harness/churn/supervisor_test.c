@@ -88,8 +88,9 @@ static void churns_at_the_rate_that_was_asked(void **state)
 
     struct supervisor_counts counts;
     supervisor_counts(soak->supervisor, &counts);
-    /* Kills that are owed are made up for, so a busy machine costs few. */
-    assert_in_range(counts.events, 80, 100);
+    /* Kills that are owed are made up for, so a busy machine costs few; and
+     * adds some, where the end comes late. */
+    assert_in_range(counts.events, 80, 120);
     assert_int_equal(counts.events, soak->events_count);
     assert_in_range(counts.respawns, counts.events - 6, counts.events);
     assert_int_equal(counts.crashes + counts.late + counts.skipped, 0);
