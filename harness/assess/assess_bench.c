@@ -196,13 +196,14 @@ static int write_run(const char *path, int64_t ticks)
 }
 
 /* Opened, read, judged: what somebody waits for who asks again. */
-static int judge_run(const char *path, struct assessment *ret_assessment)
+static int judge_run(const char *folder, const char *path,
+                     struct assessment *ret_assessment)
 {
     struct store *store = NULL;
     struct err err = {0};
     int result = store_open(path, &store, &err);
     if (result == 0) {
-        result = assess_run(store, ret_assessment, &err);
+        result = assess_run(store, folder, ret_assessment, &err);
     }
     if (result != 0) {
         (void)fprintf(stderr, "assess_bench: %s\n", err.sentence);
@@ -227,7 +228,7 @@ int main(int argc, char **argv)
         return 74;
     }
     double written_s = now_s();
-    if (judge_run(path, &assessment) != 0) {
+    if (judge_run(argv[1], path, &assessment) != 0) {
         return 74;
     }
     double judged_s = now_s();
