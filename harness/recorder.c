@@ -194,6 +194,19 @@ void recorder_commit(struct recorder *recorder)
     }
 }
 
+int recorder_result(const struct recorder *recorder, const char *path,
+                    struct err *err)
+{
+    if (recorder->error != 0) {
+        *err = *store_err(recorder->store);
+        if (err->sentence[0] == '\0') {
+            err_set(err, path, 0, 0, "cannot record: %s",
+                    strerror(-recorder->error));
+        }
+    }
+    return recorder->error;
+}
+
 double recorder_private_max(const struct recorder *recorder)
 {
     double max = 0.;

@@ -8,6 +8,7 @@
 #define PLATEAU_RECORDER_H
 
 #include "churn/supervisor.h"
+#include "err.h"
 #include "sample/sampler.h"
 #include "store/store.h"
 
@@ -54,6 +55,11 @@ struct sampler_sink recorder_sink(struct recorder *recorder);
 
 /* Commits what is pending. */
 void recorder_commit(struct recorder *recorder);
+
+/* Whether all could be written to the store at |path|: 0; or the first failure,
+ * -errno, and |err|. */
+int recorder_result(const struct recorder *recorder, const char *path,
+                    struct err *err);
 
 /* The largest private memory of any observer at its latest reading, bytes; 0
  * before the first. */

@@ -469,19 +469,6 @@ static void loop_until_done(struct run *run)
     recorder_commit(&run->recorder);
 }
 
-/* The run's own failure, if the store could not be written. */
-static int storage_error(const struct run *run, struct err *err)
-{
-    if (run->recorder.error != 0) {
-        *err = *store_err(run->store);
-        if (err->sentence[0] == '\0') {
-            err_set(err, run->store_path, 0, 0, "cannot record: %s",
-                    strerror(-run->recorder.error));
-        }
-    }
-    return run->recorder.error;
-}
-
 int run_execute(const struct run_options *options,
                 char ret_folder[HOST_PATH_MAX], struct err *err)
 {
@@ -526,7 +513,7 @@ int run_execute(const struct run_options *options,
         loop_until_done(run);
     }
     if (run->recorder.error != 0) {
-        result = storage_error(run, err);
+        result = recorder_result(&run->recorder, run->store_path, err);
     }
 out:
     sampler_free(run->sampler);

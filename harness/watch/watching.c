@@ -727,14 +727,7 @@ static int execute(struct watching *watching, struct err *err)
         return result;
     }
     loop_until_over(watching);
-    if (watching->recorder.error != 0) {
-        *err = *store_err(watching->store);
-        if (err->sentence[0] == '\0') {
-            err_set(err, watching->store_path, 0, 0, "cannot record: %s",
-                    strerror(-watching->recorder.error));
-        }
-    }
-    return watching->recorder.error;
+    return recorder_result(&watching->recorder, watching->store_path, err);
 }
 
 int watch_execute(const struct watch_options *options,
