@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096, LINE_WORDS_SIZE = 200 };
+enum { PATH_SIZE = 4096, LINE_WORDS_SIZE = 200, MIB = 1 << 20 };
 
 void slot_init(struct slot *slot, const struct slot_config *config,
                const struct scenario_role *role, uint32_t id, uint32_t ordinal)
@@ -308,6 +308,7 @@ int slot_begin(struct slot *slot, const char *peers, int64_t now_ns,
     }
     slot->contact[0] = '\0';
     slot->was_late = false;
+    slot->over_bytes = 0;
     slot->process = (struct supervisor_process){
         .slot_id = slot->id,
         .generation = generation,
@@ -347,8 +348,23 @@ char *slot_last_words(const struct slot *slot, char text[SLOT_WORDS_SIZE])
     return text;
 }
 
+/* With the key that allows more, for whose data it is right. */
+static char *how_it_filled_its_folder(const struct slot *slot,
+                                      char text[SLOT_HOW_SIZE])
+{
+    (void)snprintf(text, SLOT_HOW_SIZE,
+                   "was killed: its folder %.250s took %.1f MiB of the disk "
+                   "and may take %u (limits.folder_mib of the role '%s')",
+                   slot->dir, (double)slot->over_bytes / MIB,
+                   slot->role->limits.folder_mib, slot->role->name);
+    return text;
+}
+
 char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE])
 {
+    if (slot->over_bytes > 0) {
+        return how_it_filled_its_folder(slot, text);
+    }
     if (slot->process.signal != 0) {
         (void)snprintf(text, SLOT_HOW_SIZE, "was killed by signal %d (%s)",
                        slot->process.signal,

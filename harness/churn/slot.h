@@ -24,7 +24,7 @@
 enum {
     SLOT_NAME_SIZE = 48, /* ROLE-ORDINAL */
     SLOT_WORDS_SIZE = 248,
-    SLOT_HOW_SIZE = 160,
+    SLOT_HOW_SIZE = 480,
     SLOT_MARK_SIZE = 32,
     SLOT_HEAP_PATH_SIZE = 4200,
     SLOT_CONTACT_SIZE = READINESS_LINE_MAX,
@@ -81,6 +81,7 @@ struct slot {
     int64_t abandon_ns;  /* the present or next life is killed so soon; 0 */
     uint32_t crashes;    /* in a row */
     uint32_t left_count; /* descendants that lived when it ended */
+    int64_t over_bytes;  /* killed because its folder held so much; 0 */
     bool was_late;       /* killed because it was not ready in time */
     bool has_been_up;    /* some life was ready, or had done its work */
     bool is_resting;     /* PAUSED until the ebb is over */

@@ -25,6 +25,14 @@ void slot_log_begin(int fd, int64_t generation)
     }
 }
 
+void slot_log_note(int fd, int64_t generation, const char *note)
+{
+    if (dprintf(fd, "%s%lld %s\n", separator, (long long)generation, note) <
+        0) {
+        return;
+    }
+}
+
 bool slot_log_trim(int fd)
 {
     struct stat st;

@@ -24,6 +24,9 @@ int slot_log_open(const char *path);
 /* Begins a generation. */
 void slot_log_begin(int fd, int64_t generation);
 
+/* Notes what the supervisor did to this generation: a line of ours. */
+void slot_log_note(int fd, int64_t generation, const char *note);
+
 /* Cuts it if it has grown too large; whether it had. */
 bool slot_log_trim(int fd);
 

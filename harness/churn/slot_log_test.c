@@ -76,6 +76,9 @@ static void last_line_is_the_targets_not_ours(void **state)
     slot_log_begin(fixture->fd, 2);
     assert_string_equal(slot_log_last_line(fixture->fd, line, LINE_SIZE),
                         "second");
+    slot_log_note(fixture->fd, 2, "was killed");
+    assert_string_equal(slot_log_last_line(fixture->fd, line, LINE_SIZE),
+                        "second");
     put(fixture, "third, unfinished");
     assert_string_equal(slot_log_last_line(fixture->fd, line, LINE_SIZE),
                         "third, unfinished");

@@ -8,6 +8,8 @@
  * Failure modes: an observer ends, or is not ready in time, or says what is no
  * readiness line: fail(). A churner does: counted, and started again after a
  * pause, until it has done so SUPERVISOR_CRASHES_MAX times in a row: fail().
+ * Who keeps more in its folder than it may is killed, and has ended by itself
+ * (supervisor_folders.c).
  * A process cannot even be started: fail(). All of them, and an interrupt,
  * come to stop_all().
  *
@@ -106,6 +108,7 @@ static void stop_all(struct supervisor *supervisor, enum supervisor_end end)
     supervisor->end = end;
     ev_timer_stop(supervisor->config.loop, &supervisor->phase_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
+    supervisor_folders_stop(supervisor);
     tide_stop(&supervisor->tide);
     if (supervisor->phase == SUPERVISOR_CHURNING) {
         supervisor->counts.churned_ns = waves_churn_ns(
@@ -593,6 +596,7 @@ void supervisor_init_slot_watchers(struct slot *slot)
 void supervisor_start(struct supervisor *supervisor)
 {
     ev_timer_start(supervisor->config.loop, &supervisor->log_timer);
+    supervisor_folders_begin(supervisor);
     supervisor_enter_phase(supervisor, SUPERVISOR_OBSERVERS);
     supervisor_advance(supervisor);
 }

@@ -26,7 +26,9 @@
  * dies with it, also what left its group or session (sample/tree.h: this
  * process adopts orphans, and no other part of it may have children that
  * spawn_process() did not start). DONE comes when nobody descends from us any
- * more. A disk with less than disk_free_min_bytes left ends the run.
+ * more. A disk with less than disk_free_min_bytes left ends the run. Who keeps
+ * more in {dir} than its role's limits.folder_mib is killed, which counts as if
+ * it had ended by itself.
  *
  * A process finds:
  * stdin empty, stdout and stderr in RUN/logs/ROLE-ORDINAL.log (bounded: cut to
@@ -104,7 +106,8 @@ struct supervisor_process {
     int64_t ended_ns;    /* -1: not yet */
     int exit_code;       /* -1: did not exit by itself */
     int signal;          /* 0: not killed by a signal */
-    bool was_killed;     /* by us: churn, time-out or the end of the run */
+    bool was_killed;     /* by us: churn, time-out, a folder that is too large
+                          * or the end of the run */
     const char *contact; /* "" when there is none */
 };
 

@@ -14,7 +14,7 @@
 enum {
     PATH_SIZE = 4096,
     FDS_PER_SLOT = 13, /* pidfd, pipe, page, log, network, the sampler's */
-    FDS_BESIDES = 64,  /* of our own */
+    FDS_BESIDES = 96,  /* of our own */
 };
 
 /* --- making ----------------------------------------------------------------
@@ -229,6 +229,9 @@ int supervisor_new(const struct supervisor_config *config,
     for (uint32_t i = 0; result == 0 && i < supervisor->counts.slots; i++) {
         result = slot_open(&supervisor->slots[i], err);
     }
+    if (result == 0) {
+        result = supervisor_folders_open(supervisor);
+    }
     if (result != 0) {
         supervisor_free(supervisor);
         return result;
@@ -254,6 +257,7 @@ void supervisor_free(struct supervisor *supervisor)
     ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->kin_timer);
+    supervisor_folders_close(supervisor);
     tide_deinit(&supervisor->tide);
     schedule_deinit(&supervisor->schedule);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {

@@ -2,13 +2,14 @@
  *
  * supervisor.c is what happens in a run; supervisor_startup.c who is started
  * when; supervisor_churn.c what befalls churners; supervisor_kin.c what becomes
- * of their descendants; supervisor_upkeep.c looks after logs and disk;
- * supervisor_new.c makes it,
- * looks at it and gives it back.
+ * of their descendants; supervisor_upkeep.c looks after logs and disk,
+ * supervisor_folders.c after what targets keep in their folders;
+ * supervisor_new.c makes it, looks at it and gives it back.
  */
 #ifndef PLATEAU_SUPERVISOR_STATE_H
 #define PLATEAU_SUPERVISOR_STATE_H
 
+#include "churn/folder.h"
 #include "churn/schedule.h"
 #include "churn/slot.h"
 #include "churn/supervisor.h"
@@ -21,7 +22,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SUPERVISOR_SENTENCE_SIZE = 640 };
+enum { SUPERVISOR_SENTENCE_SIZE = 1024 };
+
+/* The look at the targets' folders, which goes round all slots. */
+struct supervisor_folders {
+    struct folder_walk *walk; /* NULL: nobody's folder has a limit */
+    uint32_t slot_id;         /* whose turn it is */
+    int64_t generation; /* of that slot, when its walk began; 0: it has not */
+    uint32_t turns;     /* that this walk took so far */
+    bool is_second;     /* the walk before went over the limit */
+    int64_t spent_ns;   /* on the present round */
+    ev_timer timer;
+};
 
 struct supervisor {
     struct supervisor_config config;
@@ -48,6 +60,7 @@ struct supervisor {
     struct tree *tree;    /* roots are the slots */
     int64_t kin_began_ns; /* 0: targets live */
     int kin_pause_ms;
+    struct supervisor_folders folders;
     int alert_turns; /* of upkeep: logs are being flooded */
     bool is_stop_asked;
 };
@@ -116,6 +129,14 @@ void supervisor_kin_close(struct supervisor *supervisor);
 /* Once a second or more often, by log_timer: 0; or how the run has to end
  * (SUPERVISOR_INVALID or SUPERVISOR_BROKEN), and |err|. */
 int supervisor_upkeep(struct supervisor *supervisor, struct err *err);
+
+/* Folders that have a limit: makes what looks at them; from now on they are
+ * looked at, and whoever keeps more in one than it may is killed; no more;
+ * gives it back. */
+int supervisor_folders_open(struct supervisor *supervisor);
+void supervisor_folders_begin(struct supervisor *supervisor);
+void supervisor_folders_stop(struct supervisor *supervisor);
+void supervisor_folders_close(struct supervisor *supervisor);
 
 /* Prepares the watchers: nothing is active yet. */
 void supervisor_init_watchers(struct supervisor *supervisor);

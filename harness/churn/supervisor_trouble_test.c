@@ -201,6 +201,84 @@ static void a_churner_that_is_never_ready_ends_the_run(void **state)
     free_soak(soak);
 }
 
+static void an_observer_that_fills_its_folder_ends_the_run(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"ready", "log",        "writing",
+                                        "fill",  "{dir}/data", NULL};
+    struct soak *soak = new_soak();
+    char text[TEXT_SIZE];
+    struct scenario_role *role =
+        add_role(soak, "observer", ROLE_OBSERVER, 1, words);
+    role->limits.folder_mib = 4;
+    soak->scenario.duration_s = 20;
+    assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
+    sentence_has(soak, "observer-0 was killed: its folder /");
+    sentence_has(soak, "/work/observer-0 took ");
+    sentence_has(soak, "and may take 4 (limits.folder_mib of the role "
+                       "'observer')");
+    sentence_has(soak, "\"writing\"");
+    sentence_has(soak, "an observer has to live through the run");
+    assert_true(soak->lives[0].was_killed);
+    assert_int_equal(soak->lives[0].signal, SIGKILL);
+    assert_non_null(strstr(read_log(soak, "observer-0", text),
+                           "--- generation 1 was killed: its folder"));
+    free_soak(soak);
+}
+
+/* Many of them, and the walk takes several turns. */
+static void small_files_fill_a_folder_as_well(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"ready", "litter", "{dir}", NULL};
+    struct soak *soak = new_soak();
+    (void)add_role(soak, "observer", ROLE_OBSERVER, 1, lives_on);
+    add_role(soak, "bystander", ROLE_BYSTANDER, 1, words)->limits.folder_mib =
+        32;
+    soak->scenario.duration_s = 60;
+    assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
+    sentence_has(soak, "bystander-0 was killed: its folder");
+    free_soak(soak);
+}
+
+static void a_churner_that_fills_its_folder_has_crashed(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"ready", "fill", "{dir}/data", NULL};
+    struct soak *soak = new_soak();
+    struct supervisor_counts counts;
+    struct scenario_role *role =
+        add_role(soak, "churner", ROLE_CHURNER, 1, words);
+    role->limits.folder_mib = 4;
+    role->data = DATA_KEEP;
+    soak->scenario.rate_per_s = 0;
+    soak->scenario.duration_s = 60;
+    assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
+    supervisor_counts(soak->supervisor, &counts);
+    assert_int_equal(counts.crashes, SUPERVISOR_CRASHES_MAX);
+    sentence_has(soak, "churner-0 failed 5 times in a row: it was killed: its "
+                       "folder");
+    free_soak(soak);
+}
+
+static void who_keeps_what_it_may_lives_on(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"touch", "{dir}/data", "ready",
+                                        "forever", NULL};
+    static const char *const fills[] = {"ready", "fill", "{dir}/data", NULL};
+    struct soak *soak = new_soak();
+    struct supervisor_counts counts;
+    add_role(soak, "observer", ROLE_OBSERVER, 1, words)->limits.folder_mib = 1;
+    add_role(soak, "bystander", ROLE_BYSTANDER, 1, fills)->limits.folder_mib =
+        0;
+    soak->scenario.duration_s = 2.5;
+    assert_int_equal(run_soak(soak), SUPERVISOR_COMPLETED);
+    supervisor_counts(soak->supervisor, &counts);
+    assert_int_equal(counts.crashes, 0);
+    free_soak(soak);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -221,6 +299,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_churner_that_crashes_now_and_then_is_counted),
         cmocka_unit_test(a_churner_that_only_crashes_ends_the_run),
         cmocka_unit_test(a_churner_that_is_never_ready_ends_the_run),
+        cmocka_unit_test(an_observer_that_fills_its_folder_ends_the_run),
+        cmocka_unit_test(small_files_fill_a_folder_as_well),
+        cmocka_unit_test(a_churner_that_fills_its_folder_has_crashed),
+        cmocka_unit_test(who_keeps_what_it_may_lives_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,12 +2,11 @@
  * tests ask of it. Static and tiny, so that a respawn costs next to nothing.
  *
  *     test_child [ready] [say TEXT] [log TEXT] [fork] [deaf] [grow] [fds]
- *                [signals] [files] [hog KIB] [flood KIB] [fill FILE]
- *                [burn MS] [sleep MS] [exit N] [tcp PORT] [udp PORT]
- *                [touch FILE] [test FILE] [once FILE] [fresh FILE]
- *                [cat FILE] [where] [limits] [abort] [forever] [session]
- *                [orphan] [wipe] [zombie] [thread] [again]
- *                [child WORD... end]
+ *                [signals] [files] [hog KIB] [flood KIB] [fill FILE] [litter
+ * FOLDER] [burn MS] [sleep MS] [exit N] [tcp PORT] [udp PORT] [touch FILE]
+ * [test FILE] [once FILE] [fresh FILE] [cat FILE] [where] [limits] [abort]
+ * [forever] [session] [orphan] [wipe] [zombie] [thread] [again] [child WORD...
+ * end]
  *
  * Words are done in order; at the end it exits with 0. "fds", "signals" and
  * "files" print what it was born with: its open descriptors, how many signals
@@ -194,6 +193,20 @@ static void leave_zombie(void)
     (void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 }
 
+/* Makes small files until nobody wants them any more. */
+static void litter(const char *folder)
+{
+    char path[4096];
+    for (long i = 0;; i++) {
+        (void)snprintf(path, sizeof path, "%s/%ld", folder, i);
+        int fd = open(path, O_WRONLY | O_CREAT, 0666);
+        if (fd < 0 || write(fd, "x", 1) != 1) {
+            return;
+        }
+        (void)close(fd);
+    }
+}
+
 static void *sleep_on(void *nothing)
 {
     for (;;) {
@@ -347,6 +360,8 @@ static int obey(char **words)
         burn(atol(argument));
     } else if (strcmp(word, "fill") == 0) {
         fill(argument);
+    } else if (strcmp(word, "litter") == 0) {
+        litter(argument);
     } else if (strcmp(word, "tcp") == 0) {
         listen_at(SOCK_STREAM, atoi(argument));
     } else if (strcmp(word, "udp") == 0) {

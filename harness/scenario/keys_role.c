@@ -268,6 +268,18 @@ static const struct key limits_keys[] = {
      .fallback = "0",
      .example = "1024",
      .about = "open at a time (RLIMIT_NOFILE); 0: ours"},
+    {.name = "folder_mib",
+     .type = KEY_WHOLE,
+     VALUE_OF(struct scenario_limits, folder_mib),
+     .min = 1,
+     .max = 1073741824,
+     .is_zero_allowed = true,
+     .unit = "MiB",
+     .fallback = "4096",
+     .example = "65536",
+     .about = "that it may keep in {dir}, as du counts; one that keeps more is "
+              "killed, and has crashed; 0: as much as it likes, until the disk "
+              "is nearly full"},
     {.name = "core",
      .type = KEY_CHOICE,
      VALUE_OF(struct scenario_limits, has_core),

@@ -55,6 +55,7 @@ static void a_role_needs_little(void **state)
     assert_int_equal(role->stop.signal, SIGTERM);
     assert_int_equal(role->limits.memory_mib, 0);
     assert_int_equal(role->limits.descriptors, 0);
+    assert_int_equal(role->limits.folder_mib, 4096);
     assert_false(role->limits.has_core);
     assert_false(scenario_role_may_exit(role, 0));
     scenario_free(scenario);
@@ -69,7 +70,8 @@ static void what_a_role_says_is_read(void **state)
               "  files:\n  - path: etc/x.conf\n    text: |\n"
               "      events {\n      }\n      listen {port};\n"
               "  after: []\n  stop: {signal: QUIT, grace_s: 1}\n"
-              "  limits: {memory_mib: 512, descriptors: 64, core: true}\n"
+              "  limits: {memory_mib: 512, descriptors: 64, core: true,"
+              " folder_mib: 0}\n"
               "- {name: c, kind: churner, command: [x], may_exit: [0, 255],"
               " after: [o]}\n"
               "- {name: b, kind: bystander, command: [x]}\n");
@@ -84,6 +86,7 @@ static void what_a_role_says_is_read(void **state)
     assert_int_equal(role->stop.signal, SIGQUIT);
     assert_int_equal(role->limits.memory_mib, 512);
     assert_int_equal(role->limits.descriptors, 64);
+    assert_int_equal(role->limits.folder_mib, 0);
     assert_true(role->limits.has_core);
     role = &scenario->roles[1];
     assert_true(scenario_role_may_exit(role, 0));
@@ -119,6 +122,8 @@ static void what_makes_no_sense_is_refused(void **state)
         {OBSERVER "stop: {signal: SIGTERM}}\n", 4, 19, "did you mean 'TERM'"},
         {OBSERVER "limits: {memory_mib: -1}}\n", 4, 25, "1 to 16777216 MiB"},
         {OBSERVER "limits: {descriptors: 2}}\n", 4, 26, "8 to 1048576"},
+        {OBSERVER "limits: {folder_mib: 1G}}\n", 4, 25, "1 to 1073741824 MiB"},
+        {OBSERVER "limits: {folder: 5}}\n", 4, 13, "did you mean 'folder_mib'"},
         {OBSERVER "after: [p]}\n", 4, 12, "no role is called 'p'"},
         {OBSERVER "after: [o]}\n", 4, 11, "roles wait for each other: o -> o"},
         {OBSERVER "}\n- {name: c, kind: churner, command: [x],"

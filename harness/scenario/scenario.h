@@ -126,6 +126,7 @@ struct scenario_stop {
 struct scenario_limits {
     uint32_t memory_mib;  /* private and writable; 0: ours */
     uint32_t descriptors; /* open at a time; 0: ours */
+    uint32_t folder_mib;  /* that it may keep in {dir}; 0: as it likes */
     bool has_core;        /* a core file may be left */
 };
 
