@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4600, AMOUNT_SIZE = 40, PAGE_PICTURES = 4 };
+enum { PATH_SIZE = 4600, PAGE_PICTURES = 4 };
 
 struct page_picture {
     char stem[PATH_SIZE + 16]; /* see page_plot.h */
@@ -36,18 +36,13 @@ struct writer {
     struct page_picture pictures[PAGE_PICTURES];
 };
 
-static const char *bytes_text(double bytes, bool is_change,
-                              char text[AMOUNT_SIZE])
-{
-    return terminal_amount(bytes, "B", is_change, text, AMOUNT_SIZE);
-}
-
 /* --- the pictures --------------------------------------------------------- */
 
 static int draw_buckets(const struct writer *writer, struct err *err)
 {
     struct page_plot_bar bars[PAGE_BARS_MAX];
     const struct compare *compare = writer->compare;
+    struct report_held row;
     const char *unit = NULL;
     double greatest = 0;
     size_t count = compare->buckets_count < PAGE_BARS_MAX
@@ -58,23 +53,15 @@ static int draw_buckets(const struct writer *writer, struct err *err)
                                        compare->buckets[i].amounts[1].bytes));
     }
     double divisor = page_plot_unit(greatest, &unit);
-    for (size_t i = 0; i < count; i++) {
-        const struct compare_bucket *bucket = &compare->buckets[i];
-        char amount[AMOUNT_SIZE];
-        char percent[AMOUNT_SIZE] = "";
+    for (size_t i = 0; i < count && report_held(writer->report, i, &row); i++) {
         struct page_plot_bar *bar = &bars[i];
-        *bar = (struct page_plot_bar){
-            .values = {bucket->amounts[0].bytes / divisor,
-                       bucket->amounts[1].bytes / divisor}};
-        if (compare->has_before) {
-            (void)report_percent(bucket->amounts, percent, sizeof percent);
-        }
-        (void)snprintf(bar->label, sizeof bar->label, "%s", bucket->name);
-        (void)snprintf(bar->texts[0], sizeof bar->texts[0], "%s",
-                       bytes_text(bucket->amounts[0].bytes, false, amount));
+        *bar =
+            (struct page_plot_bar){.values = {row.amounts[0].bytes / divisor,
+                                              row.amounts[1].bytes / divisor}};
+        (void)snprintf(bar->label, sizeof bar->label, "%s", row.name);
+        (void)snprintf(bar->texts[0], sizeof bar->texts[0], "%s", row.texts[0]);
         (void)snprintf(bar->texts[1], sizeof bar->texts[1], "%s  %s",
-                       bytes_text(bucket->amounts[1].bytes, false, amount),
-                       percent);
+                       row.texts[1], compare->has_before ? row.percent : "");
     }
     return page_plot_bars(writer->reports_dir, writer->pictures[0].stem, bars,
                           count, unit, compare->has_before, err);
@@ -97,8 +84,8 @@ static int draw_alive(const struct writer *writer, struct err *err)
             .values = {counts[i].alive[0], counts[i].alive[1]}};
         (void)snprintf(bar->label, sizeof bar->label, "%s", counts[i].name);
         for (int side = 0; side < 2; side++) {
-            (void)report_alive(&counts[i], side, bar->texts[side],
-                               sizeof bar->texts[side]);
+            (void)snprintf(bar->texts[side], sizeof bar->texts[side], "%s",
+                           counts[i].texts[side]);
         }
     }
     return page_plot_bars(writer->reports_dir, writer->pictures[2].stem, bars,
@@ -122,9 +109,10 @@ static int draw_classes(const struct writer *writer, struct err *err)
         *bar =
             (struct page_plot_bar){.values = {classes[i].bytes[0] / divisor,
                                               classes[i].bytes[1] / divisor}};
-        (void)bytes_text(classes[i].size_bytes, false, bar->label);
+        (void)snprintf(bar->label, sizeof bar->label, "%s", classes[i].size);
         for (int side = 0; side < 2; side++) {
-            (void)bytes_text(classes[i].bytes[side], false, bar->texts[side]);
+            (void)snprintf(bar->texts[side], sizeof bar->texts[side], "%s",
+                           classes[i].texts[side]);
         }
     }
     return page_plot_bars(writer->reports_dir, writer->pictures[3].stem, bars,
@@ -203,10 +191,10 @@ static int write_lead(const struct writer *writer)
 /* The one figure that a reader takes away. */
 static int write_headline(const struct writer *writer)
 {
-    char texts[2][AMOUNT_SIZE];
-    char percent[AMOUNT_SIZE];
+    char texts[2][REPORT_AMOUNT_SIZE];
+    char percent[REPORT_AMOUNT_SIZE];
     const struct compare *compare = writer->compare;
-    const char *after = bytes_text(compare->total[1].bytes, false, texts[1]);
+    const char *after = report_bytes(compare->total[1].bytes, false, texts[1]);
     if (writer->report->has_no_profiles) {
         markup_text(writer->report->runs[1]->whole, writer->stream);
     } else if (compare->has_before) {
@@ -215,7 +203,7 @@ static int write_headline(const struct writer *writer)
             writer->stream,
             "<span class=\"was\">%s</span> <span class=\"arrow\">&rarr;</span> "
             "<span class=\"is\">%s</span> <span class=\"%s\">%s</span>",
-            bytes_text(compare->total[0].bytes, false, texts[0]), after,
+            report_bytes(compare->total[0].bytes, false, texts[0]), after,
             change < 0 ? "less" : "more",
             report_percent(compare->total, percent, sizeof percent));
     } else {
@@ -224,46 +212,41 @@ static int write_headline(const struct writer *writer)
     return 0;
 }
 
-static void write_row(const struct writer *writer, const char *label,
-                      const struct compare_amount amounts[2], const char *class)
+static void write_held(const struct writer *writer,
+                       const struct report_held *row)
 {
-    char texts[3][AMOUNT_SIZE];
-    char percent[AMOUNT_SIZE];
-    const char *after = bytes_text(amounts[1].bytes, false, texts[1]);
-    double total = writer->compare->total[1].bytes;
-    double change = compare_change(amounts);
-    (void)fprintf(writer->stream, "<tr class=\"%s\"><td>", class);
-    markup_text(label, writer->stream);
+    double change = compare_change(row->amounts);
+    (void)fprintf(writer->stream, "<tr class=\"%s\"><td>",
+                  row->is_total       ? "total"
+                  : row->is_unmatched ? "unmatched"
+                                      : "");
+    markup_text(row->name, writer->stream);
     if (writer->compare->has_before) {
         (void)fprintf(
             writer->stream,
             "</td><td>%s</td><td>%s</td><td class=\"wide-only\">%s</td>"
             "<td class=\"%s\">%s</td></tr>\n",
-            bytes_text(amounts[0].bytes, false, texts[0]), after,
-            bytes_text(change, true, texts[2]),
+            row->texts[0], row->texts[1], row->change,
             change < -0.5  ? "less"
             : change > 0.5 ? "more"
                            : "",
-            report_percent(amounts, percent, sizeof percent));
+            row->percent);
     } else {
         (void)fprintf(writer->stream,
                       "</td><td>%s</td><td>%.1f&nbsp;%%</td>"
                       "<td class=\"wide-only\">%.0f</td></tr>\n",
-                      after, total > 0 ? 100 * amounts[1].bytes / total : 0,
-                      amounts[1].objects);
+                      row->texts[1], row->share, row->amounts[1].objects);
     }
 }
 
-/* A row of one figure a side. */
-static void write_figures(const struct writer *writer, const char *label,
-                          const char *sign, const double figures[2])
+static void write_sum(const struct writer *writer, const struct report_sum *row)
 {
-    char text[AMOUNT_SIZE];
-    (void)fprintf(writer->stream, "<tr class=\"aside\"><td>%s</td>", label);
+    (void)fprintf(writer->stream, "<tr class=\"aside\"><td>%s%s</td>",
+                  row->name, row->is_error ? " (95&nbsp;%)" : "");
     for (int side = writer->compare->has_before ? 0 : 1; side < 2; side++) {
         (void)fprintf(writer->stream, "<td>%s%s</td>",
-                      isnan(figures[side]) ? "" : sign,
-                      bytes_text(figures[side], false, text));
+                      row->is_error && row->has[side] ? "&plusmn;" : "",
+                      row->texts[side]);
     }
     (void)fputs("<td class=\"wide-only\"></td><td></td></tr>\n",
                 writer->stream);
@@ -272,18 +255,16 @@ static void write_figures(const struct writer *writer, const char *label,
 static int write_table(const struct writer *writer)
 {
     const struct report *report = writer->report;
+    struct report_held row;
+    struct report_sum sums[REPORT_SUMS_MAX];
     if (report->has_no_profiles) {
         return 0;
     }
-    const struct compare *compare = writer->compare;
-    const double errors[2] = {report_error_bytes(&compare->total[0]),
-                              report_error_bytes(&compare->total[1])};
-    const double allocated[2] = {report->sides[0].allocated_bytes,
-                                 report->sides[1].allocated_bytes};
+    size_t count = report_sums(report, sums);
     if (report->runs[1] != NULL) {
         (void)fputs("<h2>What is held</h2>\n", writer->stream);
     }
-    if (compare->has_before) {
+    if (writer->compare->has_before) {
         (void)fprintf(writer->stream,
                       "<table><thead><tr><th>bucket</th><th>%s</th>"
                       "<th>%s</th><th class=\"wide-only\">change</th>"
@@ -295,22 +276,11 @@ static int write_table(const struct writer *writer)
                     "</tr></thead><tbody>\n",
                     writer->stream);
     }
-    for (size_t i = 0; i < compare->buckets_count; i++) {
-        const struct compare_bucket *bucket = &compare->buckets[i];
-        write_row(writer, bucket->name, bucket->amounts,
-                  bucket->is_unmatched ? "unmatched" : "");
+    for (size_t i = 0; report_held(report, i, &row); i++) {
+        write_held(writer, &row);
     }
-    write_row(writer, "total", compare->total, "total");
-    if (errors[0] > 0 || errors[1] > 0) {
-        write_figures(writer, "sampling error (95&nbsp;%)", "&plusmn;", errors);
-    }
-    const double padding[2] = {report->sides[0].padding_bytes,
-                               report->sides[1].padding_bytes};
-    if (padding[0] > 0 || padding[1] > 0) {
-        write_figures(writer, "held by the samples themselves", "", padding);
-    }
-    if (!isnan(allocated[0]) || !isnan(allocated[1])) {
-        write_figures(writer, "allocated, its allocator says", "", allocated);
+    for (size_t i = 0; i < count; i++) {
+        write_sum(writer, &sums[i]);
     }
     (void)fputs("</tbody></table>\n", writer->stream);
     return 0;
@@ -448,7 +418,7 @@ static void write_sites_of(const struct writer *writer, bool is_growth,
     const struct compare_site *site = NULL;
     for (size_t i = 0;
          (site = report_site(writer->report, is_growth, i)) != NULL; i++) {
-        char texts[3][AMOUNT_SIZE];
+        char texts[3][REPORT_AMOUNT_SIZE];
         if (i == 0) {
             (void)fprintf(writer->stream, "<h2>%s</h2>\n", heading);
         }
@@ -460,11 +430,12 @@ static void write_sites_of(const struct writer *writer, bool is_growth,
                       !compare->has_before ? ""
                       : is_growth          ? "more"
                                            : "less",
-                      bytes_text(shown, compare->has_before, texts[0]));
+                      report_bytes(shown, compare->has_before, texts[0]));
         if (compare->has_before) {
-            (void)fprintf(writer->stream, "<br><span>%s &rarr; %s</span>",
-                          bytes_text(site->amounts[0].bytes, false, texts[1]),
-                          bytes_text(site->amounts[1].bytes, false, texts[2]));
+            (void)fprintf(
+                writer->stream, "<br><span>%s &rarr; %s</span>",
+                report_bytes(site->amounts[0].bytes, false, texts[1]),
+                report_bytes(site->amounts[1].bytes, false, texts[2]));
         }
         (void)fputs("<br><span>", writer->stream);
         markup_text(compare->buckets[site->bucket].name, writer->stream);
@@ -474,11 +445,52 @@ static void write_sites_of(const struct writer *writer, bool is_growth,
     }
 }
 
+/* The name of a row stands out; the rest of the sentence is small print. */
+static void write_sentence(const struct writer *writer, const char *sentence)
+{
+    const char *colon = strstr(sentence, ": ");
+    size_t name = colon != NULL ? (size_t)(colon - sentence) : strlen(sentence);
+    char text[STORE_SENTENCE_MAX];
+    (void)snprintf(text, sizeof text, "%.*s", (int)name, sentence);
+    (void)fputs("<div><code>", writer->stream);
+    markup_text(text, writer->stream);
+    (void)fputs("</code></div><div class=\"place\">", writer->stream);
+    markup_text(sentence + name + (sentence[name] != '\0'), writer->stream);
+    (void)fputs("</div>", writer->stream);
+}
+
+static void write_climbed_rows(const struct writer *writer)
+{
+    FILE *stream = writer->stream;
+    struct report_climbed row;
+    for (size_t i = 0; report_climbed(writer->report, i, &row); i++) {
+        if (row.is_first && row.summary != NULL) {
+            (void)fputs("<p><b>climbed:</b> ", stream);
+            markup_text(row.summary, stream);
+            (void)fputs("</p>\n", stream);
+        }
+        if (row.is_first) {
+            (void)fputs("<h2>", stream);
+            markup_text(row.heading, stream);
+            (void)fputs(
+                "</h2>\n<p class=\"aside\">Best explanation first, with what "
+                "it explains of memory's growth.</p>\n",
+                stream);
+        }
+        (void)fprintf(stream,
+                      "<div class=\"site\"><div class=\"figure\"><b "
+                      "class=\"more\">%s</b></div><div class=\"stack\">",
+                      row.explains);
+        write_sentence(writer, row.sentence);
+        (void)fputs("</div></div>\n", stream);
+    }
+}
+
 /* Of one run the first thing to know; of two, what went is. */
 static int write_climbed(const struct writer *writer)
 {
     if (!writer->compare->has_before) {
-        report_print_climbed_html(writer->report, writer->stream);
+        write_climbed_rows(writer);
     }
     return 0;
 }
@@ -486,7 +498,7 @@ static int write_climbed(const struct writer *writer)
 static int write_climbed_before(const struct writer *writer)
 {
     if (writer->compare->has_before) {
-        report_print_climbed_html(writer->report, writer->stream);
+        write_climbed_rows(writer);
     }
     return 0;
 }

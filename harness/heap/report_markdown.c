@@ -1,9 +1,6 @@
 #include "heap/report.h"
 
-#include <math.h>
 #include <string.h>
-
-enum { AMOUNT_SIZE = 40 };
 
 void report_print_escaped(const char *text, FILE *stream)
 {
@@ -15,46 +12,30 @@ void report_print_escaped(const char *text, FILE *stream)
     }
 }
 
-static const char *bytes_text(double bytes, bool is_change,
-                              char text[AMOUNT_SIZE])
+static void print_held(const struct report *report,
+                       const struct report_held *row, FILE *stream)
 {
-    return terminal_amount(bytes, "B", is_change, text, AMOUNT_SIZE);
-}
-
-static void print_row(const struct report *report, const char *label,
-                      const struct compare_amount amounts[2], bool is_bold,
-                      FILE *stream)
-{
-    char texts[3][AMOUNT_SIZE];
-    char percent[AMOUNT_SIZE];
-    const char *mark = is_bold ? "**" : "";
+    const char *mark = row->is_total ? "**" : "";
     (void)fprintf(stream, "| %s", mark);
-    report_print_escaped(label, stream);
+    report_print_escaped(row->name, stream);
     if (report->compare->has_before) {
-        (void)fprintf(
-            stream, "%s | %s%s%s | %s%s%s | %s%s%s | %s%s%s |\n", mark, mark,
-            bytes_text(amounts[0].bytes, false, texts[0]), mark, mark,
-            bytes_text(amounts[1].bytes, false, texts[1]), mark, mark,
-            bytes_text(compare_change(amounts), true, texts[2]), mark, mark,
-            report_percent(amounts, percent, sizeof percent), mark);
+        (void)fprintf(stream, "%s | %s%s%s | %s%s%s | %s%s%s | %s%s%s |\n",
+                      mark, mark, row->texts[0], mark, mark, row->texts[1],
+                      mark, mark, row->change, mark, mark, row->percent, mark);
         return;
     }
-    double total = report->compare->total[1].bytes;
     (void)fprintf(stream, "%s | %s%s%s | %.1f %% | %.0f |\n", mark, mark,
-                  bytes_text(amounts[1].bytes, false, texts[1]), mark,
-                  total > 0 ? 100 * amounts[1].bytes / total : 0,
-                  amounts[1].objects);
+                  row->texts[1], mark, row->share, row->amounts[1].objects);
 }
 
-static void print_figures(const struct report *report, const char *label,
-                          const char *sign, const double figures[2],
-                          FILE *stream)
+static void print_sum(const struct report *report, const struct report_sum *row,
+                      FILE *stream)
 {
-    char text[AMOUNT_SIZE];
-    (void)fprintf(stream, "| %s", label);
+    (void)fprintf(stream, "| %s%s", row->name, row->is_error ? " (95 %)" : "");
     for (int side = report->compare->has_before ? 0 : 1; side < 2; side++) {
-        (void)fprintf(stream, " | %s%s", isnan(figures[side]) ? "" : sign,
-                      bytes_text(figures[side], false, text));
+        (void)fprintf(stream, " | %s%s",
+                      row->is_error && row->has[side] ? "±" : "",
+                      row->texts[side]);
     }
     (void)fputs(" | | |\n", stream);
 }
@@ -66,7 +47,7 @@ static void print_sites(const struct report *report, bool is_growth,
     const struct compare_site *site = NULL;
     for (size_t i = 0; (site = report_site(report, is_growth, i)) != NULL;
          i++) {
-        char text[AMOUNT_SIZE];
+        char text[REPORT_AMOUNT_SIZE];
         double shown = compare->has_before ? compare_change(site->amounts)
                                            : site->amounts[1].bytes;
         if (i == 0) {
@@ -76,7 +57,7 @@ static void print_sites(const struct report *report, bool is_growth,
                           heading);
         }
         (void)fprintf(stream, "| %s | ",
-                      bytes_text(shown, compare->has_before, text));
+                      report_bytes(shown, compare->has_before, text));
         report_print_escaped(compare->buckets[site->bucket].name, stream);
         (void)fputs(" | ", stream);
         for (uint32_t k = 0; k < site->lines_count && k < REPORT_STACK_SHOWN;
@@ -100,12 +81,10 @@ static void print_sites(const struct report *report, bool is_growth,
 
 static void print_table(const struct report *report, FILE *stream)
 {
-    const struct compare *compare = report->compare;
-    const double errors[2] = {report_error_bytes(&compare->total[0]),
-                              report_error_bytes(&compare->total[1])};
-    const double allocated[2] = {report->sides[0].allocated_bytes,
-                                 report->sides[1].allocated_bytes};
-    if (compare->has_before) {
+    struct report_held row;
+    struct report_sum sums[REPORT_SUMS_MAX];
+    size_t count = report_sums(report, sums);
+    if (report->compare->has_before) {
         (void)fprintf(stream,
                       "| bucket | %s | %s | change | |\n"
                       "|---|---:|---:|---:|---:|\n",
@@ -115,23 +94,32 @@ static void print_table(const struct report *report, FILE *stream)
                     "|---|---:|---:|---:|\n",
                     stream);
     }
-    for (size_t i = 0; i < compare->buckets_count; i++) {
-        print_row(report, compare->buckets[i].name, compare->buckets[i].amounts,
-                  false, stream);
+    for (size_t i = 0; report_held(report, i, &row); i++) {
+        print_held(report, &row, stream);
     }
-    print_row(report, "total", compare->total, true, stream);
-    if (errors[0] > 0 || errors[1] > 0) {
-        print_figures(report, "sampling error (95 %)", "±", errors, stream);
+    for (size_t i = 0; i < count; i++) {
+        print_sum(report, &sums[i], stream);
     }
-    const double padding[2] = {report->sides[0].padding_bytes,
-                               report->sides[1].padding_bytes};
-    if (padding[0] > 0 || padding[1] > 0) {
-        print_figures(report, "held by the samples themselves", "", padding,
-                      stream);
-    }
-    if (!isnan(allocated[0]) || !isnan(allocated[1])) {
-        print_figures(report, "allocated, its allocator says", "", allocated,
-                      stream);
+}
+
+static void print_climbed(const struct report *report, FILE *stream)
+{
+    struct report_climbed row;
+    for (size_t i = 0; report_climbed(report, i, &row); i++) {
+        if (row.is_first && row.summary != NULL) {
+            (void)fputs("**climbed:** ", stream);
+            report_print_escaped(row.summary, stream);
+            (void)fputs("\n\n", stream);
+        }
+        if (row.is_first) {
+            (void)fprintf(stream,
+                          "| explains | %s (best explanation first) |\n"
+                          "|---:|---|\n",
+                          row.heading);
+        }
+        (void)fprintf(stream, "| %s | ", row.explains);
+        report_print_escaped(row.sentence, stream);
+        (void)fprintf(stream, " |\n%s", row.is_last ? "\n" : "");
     }
 }
 
@@ -139,7 +127,6 @@ static void print_counts(const struct report *report, FILE *stream)
 {
     struct report_count counts[REPORT_COUNTS_MAX];
     size_t count = report_counts(report, counts);
-    char texts[2][2 * AMOUNT_SIZE];
     for (size_t i = 0; i < count; i++) {
         if (i == 0) {
             (void)fprintf(stream, "\n| alive | %s | %s |\n|---|---:|---:|\n",
@@ -147,9 +134,25 @@ static void print_counts(const struct report *report, FILE *stream)
         }
         (void)fputs("| ", stream);
         report_print_escaped(counts[i].name, stream);
-        (void)fprintf(stream, " | %s | %s |\n",
-                      report_alive(&counts[i], 0, texts[0], sizeof texts[0]),
-                      report_alive(&counts[i], 1, texts[1], sizeof texts[1]));
+        (void)fprintf(stream, " | %s | %s |\n", counts[i].texts[0],
+                      counts[i].texts[1]);
+    }
+}
+
+static void print_classes(const struct report *report, FILE *stream)
+{
+    struct report_class classes[REPORT_CLASSES_MAX];
+    size_t count = report_classes(report, classes);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0) {
+            (void)fprintf(stream,
+                          "\n| size class | %s | %s | change |\n"
+                          "|---:|---:|---:|---:|\n",
+                          report->labels[0], report->labels[1]);
+        }
+        (void)fprintf(stream, "| %s | %s | %s | %s |\n", classes[i].size,
+                      classes[i].texts[0], classes[i].texts[1],
+                      classes[i].change);
     }
 }
 
@@ -175,7 +178,7 @@ void report_print_markdown(const struct report *report, FILE *stream)
     (void)fprintf(stream, "## Heap%s\n\n",
                   compare->has_before ? ", before and after" : "");
     if (!compare->has_before) {
-        report_print_climbed_markdown(report, stream);
+        print_climbed(report, stream);
     }
     print_verdicts(report, stream);
     if (!report->has_no_profiles) {
@@ -183,9 +186,9 @@ void report_print_markdown(const struct report *report, FILE *stream)
     }
     print_counts(report, stream);
     if (compare->has_before) {
-        report_print_climbed_markdown(report, stream);
+        print_climbed(report, stream);
     }
-    report_print_classes_markdown(report, stream);
+    print_classes(report, stream);
     if (compare->has_before) {
         print_sites(report, false, "Call sites that shrank most", stream);
         print_sites(report, true, "Call sites that grew most", stream);
