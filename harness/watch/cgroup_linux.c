@@ -209,13 +209,28 @@ static int find_path(const struct cgroup_trees *trees, const char *name,
     return -ENOENT;
 }
 
+/* Of the endings of systemd.unit(5) those of units that hold processes. An
+ * instance may have dots of its own: "app@1.2" has no ending. */
+static bool has_unit_ending(const char *name)
+{
+    static const char *const endings[] = {".service", ".scope", ".slice",
+                                          ".socket",  ".mount", ".swap"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof endings[0];
+         i++) {
+        if (strcmp(dot, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int find_unit(const struct cgroup_trees *trees, const char *name,
                      char ret_folder[HOST_PATH_MAX], struct err *err)
 {
     char unit[LINE_SIZE];
-    bool has_ending = strchr(name, '.') != NULL;
     (void)snprintf(unit, sizeof unit, "%s%s", name,
-                   has_ending ? "" : ".service");
+                   has_unit_ending(name) ? "" : ".service");
     struct search search = {.name = unit, .fits = is_unit};
     return search_trees(trees, &search, "unit", ret_folder, err);
 }

@@ -48,6 +48,7 @@ static int set_up(void **state)
     add_group("two/system.slice/docker-" ID ".scope", "21\n");
     add_group("two/machine.slice/libpod-conmon-" OTHER_ID ".scope", "30\n");
     add_group("two/machine.slice/libpod-" OTHER_ID ".scope", "31\n");
+    add_group("two/system.slice/mesh@1.2.service", "14\n");
     add_group("two/user.slice/a/app@1.service", "41\n");
     add_group("two/user.slice/b/app@1.service", "42\n");
     add_group("one/docker/" ID, "51\n");
@@ -95,6 +96,8 @@ static void a_unit_is_found_with_or_without_its_ending(void **state)
     assert_found(CGROUP_BY_UNIT, "nginx.service",
                  "two/system.slice/nginx.service");
     assert_found(CGROUP_BY_UNIT, "cron", "one/system.slice/cron.service");
+    assert_found(CGROUP_BY_UNIT, "mesh@1.2",
+                 "two/system.slice/mesh@1.2.service");
     assert_refused(CGROUP_BY_UNIT, "ngin", -ENOENT, "ngin.service");
     assert_refused(CGROUP_BY_UNIT, "app@1", -EINVAL, "2 cgroups");
 }
