@@ -14,7 +14,10 @@
 static const double churn_share_min = 0.9;
 static const double grid_share_min = 0.9;
 /* Where the troughs of ebbs are judged, the grid is only what they are drawn
- * on, and what health is told from. */
+ * on, and what health is told from: a place of it that is missing changes no
+ * trough. Of 100 runs with ebbs on two cores that also compiled and tested, the
+ * worst took 72 % of its places, the median 98 %; nine tenths would have
+ * refused 19 of them, half none. A long hole is a premise of its own. */
 static const double grid_share_min_with_ebbs = 0.5;
 static const double hole_max_s = 10.; /* in the grid */
 static const double settled_share_min = 0.5;
