@@ -2,6 +2,7 @@
 
 #include "churn/kinds.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,12 +13,26 @@ static void keep_error(struct recorder *recorder, int result)
     }
 }
 
+/* Whether anything can be written: begins a batch where none is open, after
+ * which no write of it meets another writer. */
+static bool can_write(struct recorder *recorder)
+{
+    int result = -EBUSY;
+    for (int i = 0;
+         i < RECORDER_TRIES_MAX && recorder->error == 0 && result == -EBUSY;
+         i++) {
+        result = store_begin(recorder->store);
+    }
+    keep_error(recorder, result);
+    return recorder->error == 0;
+}
+
 int recorder_slots(struct recorder *recorder,
                    const struct supervisor *supervisor, uint32_t self_slot_id)
 {
     struct supervisor_counts counts;
     supervisor_counts(supervisor, &counts);
-    for (uint32_t i = 0; i < counts.slots && recorder->error == 0; i++) {
+    for (uint32_t i = 0; i < counts.slots && can_write(recorder); i++) {
         struct supervisor_slot slot;
         supervisor_slot(supervisor, i, &slot);
         struct store_slot row = {.id = i,
@@ -28,13 +43,12 @@ int recorder_slots(struct recorder *recorder,
     }
     recorder->self_slot_id = self_slot_id;
     struct store_slot self = {.id = self_slot_id, .role = "plateau"};
-    keep_error(recorder, store_slot_add(recorder->store, &self));
-    return recorder->error;
+    return recorder_slot(recorder, &self);
 }
 
 int recorder_slot(struct recorder *recorder, const struct store_slot *slot)
 {
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder, store_slot_add(recorder->store, slot));
     }
     return recorder->error;
@@ -45,7 +59,7 @@ void recorder_vnote(struct recorder *recorder, const char *key,
 {
     char value[1024];
     (void)vsnprintf(value, sizeof value, format, args);
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder, store_meta_set(recorder->store, key, value));
     }
 }
@@ -73,7 +87,7 @@ void recorder_process(struct recorder *recorder,
         .exit_code = process->exit_code,
         .signal = process->signal,
     };
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder, store_process_put(recorder->store, &row));
     }
 }
@@ -90,7 +104,7 @@ void recorder_event(struct recorder *recorder,
         .parameter_ns = event->parameter_ns,
     };
     (void)snprintf(row.kind, sizeof row.kind, "%s", kinds_name(event->kind));
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder, store_event_add(recorder->store, &row));
     }
 }
@@ -105,7 +119,7 @@ void recorder_ebb(struct recorder *recorder, const struct supervisor_ebb *ebb)
         .is_settled = ebb->is_settled,
         .has_answered = ebb->has_answered,
     };
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder, store_ebb_add(recorder->store, &row));
     }
 }
@@ -122,7 +136,7 @@ static int sink_series(void *context, const struct sampler_series *series,
     };
     (void)snprintf(row.metric, sizeof row.metric, "%s", series->metric);
     (void)snprintf(row.unit, sizeof row.unit, "%s", series->unit);
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder, store_series_add(recorder->store, &row));
     }
     size_t known = sizeof recorder->is_private / sizeof recorder->is_private[0];
@@ -143,7 +157,7 @@ static int sink_value(void *context, int64_t series_id, int64_t tick,
         recorder->is_private[series_id]) {
         recorder->private_bytes[series_id] = value;
     }
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder,
                    store_value_add(recorder->store, series_id, tick, value));
     }
@@ -159,7 +173,7 @@ static int sink_tick(void *context, const struct sampler_tick *tick)
         .events = tick->events,
         .cost_ns = tick->cost_ns,
     };
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder, store_tick_add(recorder->store, &row));
     }
     return recorder->error;
@@ -169,7 +183,7 @@ static int sink_trough(void *context, int64_t series_id, int64_t ebb,
                        double value)
 {
     struct recorder *recorder = context;
-    if (recorder->error == 0) {
+    if (can_write(recorder)) {
         keep_error(recorder,
                    store_trough_add(recorder->store, series_id, ebb, value));
     }
@@ -190,7 +204,9 @@ struct sampler_sink recorder_sink(struct recorder *recorder)
 void recorder_commit(struct recorder *recorder)
 {
     if (recorder->error == 0) {
-        keep_error(recorder, store_commit(recorder->store));
+        int result = store_commit(recorder->store);
+        /* Then all of the batch waits for the next commit. */
+        keep_error(recorder, result == -EBUSY ? 0 : result);
     }
 }
 

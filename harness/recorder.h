@@ -2,7 +2,10 @@
  *
  * The one place that joins churn and sample to store; it also keeps the few
  * latest figures that progress shows. A write that fails is remembered, and
- * nothing is written after it.
+ * nothing is written after it. That another process writes to the store is no
+ * failure until it has done so for RECORDER_TRIES_MAX times the two seconds
+ * that the store waits: ten. Meanwhile all stands still, which the premise of
+ * the samples tells.
  */
 #ifndef PLATEAU_RECORDER_H
 #define PLATEAU_RECORDER_H
@@ -15,6 +18,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { RECORDER_TRIES_MAX = 5 };
 
 /* Zeroes and a store are a recorder. */
 struct recorder {
@@ -53,7 +58,7 @@ void recorder_ebb(struct recorder *recorder, const struct supervisor_ebb *ebb);
 /* The sink to give to a sampler, but for on_failure, which is the caller's. */
 struct sampler_sink recorder_sink(struct recorder *recorder);
 
-/* Commits what is pending. */
+/* Commits what is pending; if another process writes, the next commit does. */
 void recorder_commit(struct recorder *recorder);
 
 /* Whether all could be written to the store at |path|: 0; or the first failure,

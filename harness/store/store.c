@@ -179,8 +179,7 @@ void store_lose_batch(struct store *store, int error)
     store->broken = error;
 }
 
-int store_write_statement(struct store *store, enum store_sql id,
-                          sqlite3_stmt **ret_statement)
+int store_begin(struct store *store)
 {
     if (store->broken != 0) {
         return store->broken;
@@ -190,14 +189,18 @@ int store_write_statement(struct store *store, enum store_sql id,
                 meaning_of(SQLITE_READONLY)->sentence);
         return -EROFS;
     }
-    int r = 0;
-    if (sqlite3_get_autocommit(store->db)) {
-        sqlite3_stmt *begin = NULL;
-        r = store_statement(store, STORE_SQL_BEGIN, &begin);
-        if (r == 0) {
-            r = store_write_run(store, begin, "cannot write");
-        }
+    if (!sqlite3_get_autocommit(store->db)) {
+        return 0;
     }
+    sqlite3_stmt *begin = NULL;
+    int r = store_statement(store, STORE_SQL_BEGIN, &begin);
+    return r == 0 ? store_write_run(store, begin, "cannot write") : r;
+}
+
+int store_write_statement(struct store *store, enum store_sql id,
+                          sqlite3_stmt **ret_statement)
+{
+    int r = store_begin(store);
     return r == 0 ? store_statement(store, id, ret_statement) : r;
 }
 

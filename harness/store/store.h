@@ -47,6 +47,11 @@ void store_close(struct store *store);
 /* The last failure, in words. Never NULL. */
 const struct err *store_err(const struct store *store);
 
+/* Begins a batch unless one is open: until its commit no write gives -EBUSY.
+ * -EBUSY: another process is writing; call again. Every write begins a batch by
+ * itself where it has to, but one that then gives -EBUSY is not recorded. */
+int store_begin(struct store *store);
+
 /* Makes what was written durable and visible to others; 0 if there was
  * nothing. -EBUSY: nothing is lost, call again. A batch is whole or missing:
  * when a write loses what was pending (-ENOSPC, -EFBIG, -EIO, -EILSEQ,
@@ -158,7 +163,10 @@ int store_series_add(struct store *store, const struct store_series *series);
 int store_tick_add(struct store *store, const struct store_tick *tick);
 /* -EINVAL for a value that is not finite: one that was missed is left out. The
  * tick may be added before or after, in the same batch. Samples wait until the
- * commit, which gives -EEXIST (and loses the batch) for one that is there. */
+ * commit, which gives -EEXIST (and loses the batch) for one that is there.
+ * -EBUSY, when 16,384 wait and there is no batch to write them in because
+ * another process is writing: those wait on, this one was not taken; commit, or
+ * call again. */
 int store_value_add(struct store *store, int64_t series_id, int64_t tick,
                     double value);
 

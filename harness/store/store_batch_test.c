@@ -113,6 +113,30 @@ static void keeps_what_waits_while_another_writes(void **state)
     store_close(store);
 }
 
+static void takes_no_sample_too_many_while_another_writes(void **state)
+{
+    struct store *store = place_create(*state);
+    struct store *other = place_reopen(*state);
+    struct store_point *points = NULL;
+    size_t count = 0;
+    assert_int_equal(sqlite3_busy_timeout(store->db, 1), SQLITE_OK);
+    assert_int_equal(store_begin(other), 0);
+    for (int64_t at = 0; at < STORE_WAITING_MAX; at++) {
+        assert_int_equal(store_value_add(store, 2, at, 5.), 0);
+    }
+    assert_int_equal(store_value_add(store, 2, STORE_WAITING_MAX, 5.), -EBUSY);
+    assert_int_equal(store_begin(store), -EBUSY);
+    assert_int_equal(store_commit(other), 0);
+    assert_int_equal(store_value_add(store, 2, STORE_WAITING_MAX, 5.), 0);
+    assert_int_equal(place_add_ticks(store, 0, STORE_WAITING_MAX + 1), 0);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(store_points(other, 2, 0, INT64_MAX, &points, &count), 0);
+    assert_int_equal(count, STORE_WAITING_MAX + 1);
+    free(points);
+    store_close(other);
+    store_close(store);
+}
+
 static void writes_more_samples_than_may_wait(void **state)
 {
     enum { COUNT = 2 * STORE_WAITING_MAX + 1 };
@@ -203,6 +227,7 @@ int main(void)
         PLACED(gives_up_the_batch_whatever_the_commit_failed_of),
         PLACED(gives_up_the_batch_that_was_rolled_back_under_it),
         PLACED(keeps_what_waits_while_another_writes),
+        PLACED(takes_no_sample_too_many_while_another_writes),
         PLACED(writes_more_samples_than_may_wait),
         PLACED(says_why_a_commit_failed),
         PLACED(leaves_nothing_beside_a_file_that_may_not_be_written),
