@@ -37,6 +37,10 @@ struct guardian_config {
  * not return. -errno: this is the process that called, unguarded. */
 int guardian_begin(const struct guardian_config *config);
 
+/* Says which control group the run has made (isolate/group.h), so that it goes
+ * when everybody is dead. NULL: none any more. Does nothing when unguarded. */
+void guardian_tell_group(const char *folder);
+
 /* Says where the run is kept, for the guardian's sentence and for tidy(). Does
  * nothing when unguarded. */
 void guardian_tell_folder(const char *folder);

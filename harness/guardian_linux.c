@@ -16,6 +16,7 @@
 #include "guardian.h"
 
 #include "host.h"
+#include "isolate/group.h"
 #include "sample/tree.h"
 
 #include <errno.h>
@@ -49,6 +50,8 @@ struct shared {
     _Atomic int64_t supervisor;
     _Atomic bool has_folder; /* is set when |folder| is complete */
     char folder[HOST_PATH_MAX];
+    _Atomic bool has_group; /* likewise */
+    char group[HOST_PATH_MAX];
 };
 
 static struct shared *shared;
@@ -108,6 +111,9 @@ static int conclude(const struct guardian_config *config, int status)
 {
     int64_t strays = sweep();
     bool is_left = tree_has_children();
+    if (atomic_load(&shared->has_group)) {
+        group_remove(shared->group);
+    }
     const char *folder = atomic_load(&shared->has_folder) ? shared->folder : "";
     if (WIFEXITED(status)) {
         if (strays > 0) {
@@ -341,5 +347,15 @@ void guardian_tell_folder(const char *folder)
     if (shared != NULL) {
         (void)snprintf(shared->folder, sizeof shared->folder, "%s", folder);
         atomic_store(&shared->has_folder, true);
+    }
+}
+
+void guardian_tell_group(const char *folder)
+{
+    if (shared != NULL) {
+        atomic_store(&shared->has_group, false);
+        (void)snprintf(shared->group, sizeof shared->group, "%s",
+                       folder != NULL ? folder : "");
+        atomic_store(&shared->has_group, folder != NULL);
     }
 }

@@ -413,8 +413,25 @@ static int make_sampler(struct run *run)
         supervisor_slot(run->supervisor, i, &slot);
         result =
             sampler_slot_set(run->sampler, i, slot.is_observer, slot.tally);
+        sampler_slot_group(run->sampler, i, slot.cgroup);
     }
     return result;
+}
+
+/* What the observers' control groups tell comes on top: why there are none is
+ * a fact of the machine. */
+static void note_groups(struct run *run)
+{
+    const struct err *why = NULL;
+    const struct group *group = supervisor_group(run->supervisor, &why);
+    char text[HOST_TEXT_MAX + sizeof why->file];
+    if (group == NULL) {
+        note(run, "machine.cgroups", "none: %s",
+             err_format(why, text, sizeof text));
+        return;
+    }
+    note(run, "machine.cgroups", "version %d", group_version(group));
+    guardian_tell_group(group_folder(group));
 }
 
 /* With less the run would be ended as soon as it had begun. */
@@ -448,6 +465,7 @@ static int prepare(struct run *run, struct err *err)
         return result;
     }
     note_beginning(run);
+    note_groups(run);
     (void)recorder_slots(&run->recorder, run->supervisor, run->self_slot_id);
     recorder_commit(&run->recorder);
     return run->recorder.error;
@@ -518,6 +536,7 @@ int run_execute(const struct run_options *options,
 out:
     sampler_free(run->sampler);
     supervisor_free(run->supervisor);
+    guardian_tell_group(NULL);
     ev_loop_destroy(run->loop);
     store_close(run->store);
     if (!has_begun && run->folder[0] != '\0') {

@@ -112,6 +112,20 @@ static int make_dir(struct slot *slot, struct err *err)
     return result;
 }
 
+/* Of who lives through the run: a churner does not stay for long enough to be
+ * worth what entering a group costs (some milliseconds with version 1). One
+ * that cannot be made is one that is not there. */
+static void join_group(struct slot *slot)
+{
+    const uint64_t limit = (uint64_t)slot->role->limits.memory_mib << 20;
+    if (slot->config->group == NULL || slot->role->kind != ROLE_OBSERVER ||
+        group_add(slot->config->group, slot->name, limit, &slot->place, NULL) !=
+            0) {
+        return;
+    }
+    (void)cgroup_figures_open(group_place_folder(slot->place), &slot->figures);
+}
+
 int slot_open(struct slot *slot, struct err *err)
 {
     int result = tally_page_init(&slot->page);
@@ -120,6 +134,7 @@ int slot_open(struct slot *slot, struct err *err)
                 strerror(-result));
         return result;
     }
+    join_group(slot);
     result = open_logs(slot, err);
     return result != 0 ? result : make_dir(slot, err);
 }
@@ -142,6 +157,9 @@ void slot_close(struct slot *slot)
     }
     readiness_deinit(&slot->readiness);
     tally_page_deinit(&slot->page);
+    cgroup_figures_free(slot->figures);
+    slot->figures = NULL;
+    slot->place = NULL; /* the group's */
     close_log(&slot->log);
     close_log(&slot->check_log);
     free(slot->dir);
@@ -240,6 +258,7 @@ static int spawn_slot(struct slot *slot, const struct launch *launch,
                                 : slot->config->open_files_limit,
         .memory_limit_bytes = (uint64_t)limits->memory_mib << 20,
         .has_no_core = !limits->has_core,
+        .group = slot->place != NULL ? group_place_fd(slot->place) : 0,
         .network = network_of(slot->config->network,
                               slot->config->network == NULL
                                   ? 0
@@ -365,7 +384,13 @@ char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE])
     if (slot->over_bytes > 0) {
         return how_it_filled_its_folder(slot, text);
     }
-    if (slot->process.signal != 0) {
+    if (slot->process.signal == SIGKILL && slot->place != NULL &&
+        group_place_kills(slot->place) > 0) {
+        (void)snprintf(text, SLOT_HOW_SIZE,
+                       "was killed by the kernel: with all that it had started "
+                       "it held more than its limits.memory_mib of %u",
+                       slot->role->limits.memory_mib);
+    } else if (slot->process.signal != 0) {
         (void)snprintf(text, SLOT_HOW_SIZE, "was killed by signal %d (%s)",
                        slot->process.signal,
                        sigabbrev_np(slot->process.signal)

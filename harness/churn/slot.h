@@ -12,7 +12,9 @@
 #include "churn/supervisor.h"
 #include "err.h"
 #include "isolate/address.h"
+#include "isolate/group.h"
 #include "isolate/network.h"
+#include "sample/cgroup_figures.h"
 #include "sample/tally_page.h"
 #include "scenario/scenario.h"
 
@@ -57,6 +59,7 @@ struct slot_config {
     char mark[SLOT_MARK_SIZE];     /* of the run; the slot's number follows */
     int null_fd;                   /* their standard input */
     const struct network *network; /* of the run's own; NULL: none */
+    struct group *group;           /* likewise, of control groups */
 };
 
 struct slot {
@@ -70,8 +73,10 @@ struct slot {
     char host[ISOLATE_ADDRESS_SIZE]; /* {host} */
     char *dir; /* of {dir}; NULL when the role does not speak of it */
     struct tally_page page;
-    int log;       /* descriptor */
-    int check_log; /* of what tells that it is ready; -1 */
+    struct group_place *place;      /* of an observer that has one; NULL */
+    struct cgroup_figures *figures; /* of the same */
+    int log;                        /* descriptor */
+    int check_log;                  /* of what tells that it is ready; -1 */
     struct spawn_child child;
     struct supervisor_process process; /* of the present or last life */
     char contact[SLOT_CONTACT_SIZE];

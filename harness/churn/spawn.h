@@ -47,6 +47,8 @@ struct spawn_request {
     uint64_t memory_limit_bytes; /* private and writable; 0: ours */
     bool has_no_core;            /* it leaves no core file */
     int network; /* descriptor of the network that it is in; 0: ours */
+    int group; /* descriptor through which it enters its control group; 0: ours
+                */
 };
 
 /* A child that has not been reaped; spawn_reap() ends it. */

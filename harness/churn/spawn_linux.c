@@ -226,6 +226,10 @@ IN_CHILD static int prepare(struct birth *birth)
     if (setpgid(0, 0) < 0) {
         return fail(birth, "setpgid");
     }
+    /* Before anything that it might start: a nought is whoever writes it. */
+    if (request->group > 0 && write(request->group, "0", 1) < 0) {
+        return fail(birth, "cgroup.procs");
+    }
     if (request->network > 0 && setns(request->network, CLONE_NEWNET) < 0) {
         return fail(birth, "setns");
     }

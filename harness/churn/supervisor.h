@@ -54,6 +54,8 @@
 
 #include "churn/schedule.h"
 #include "err.h"
+#include "isolate/group.h"
+#include "sample/cgroup_figures.h"
 #include "sample/tally_page.h"
 #include "sample/tree.h"
 #include "scenario/scenario.h"
@@ -171,7 +173,8 @@ struct supervisor_slot {
     const char *role; /* name */
     uint32_t ordinal; /* within the role */
     bool is_observer;
-    const struct tally_page *tally; /* lent */
+    const struct tally_page *tally;      /* lent */
+    const struct cgroup_figures *cgroup; /* of its group; lent; NULL: none */
 };
 
 struct supervisor_counts {
@@ -232,6 +235,11 @@ void supervisor_counts(const struct supervisor *supervisor,
 /* |slot_id| below counts.slots. */
 void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
                      struct supervisor_slot *ret_slot);
+
+/* The control groups of the observers; lent. NULL: there are none, and why is
+ * in |ret_why| (may be NULL). */
+const struct group *supervisor_group(const struct supervisor *supervisor,
+                                     const struct err **ret_why);
 
 /* The descendants of the slots' processes, by slot; lent, to sum them. */
 struct tree *supervisor_tree(struct supervisor *supervisor);

@@ -165,6 +165,15 @@ static int make_schedule(struct supervisor *supervisor)
     return schedule_init(&supervisor->schedule, &plan, config->seed, 0);
 }
 
+/* They add to what is known; a machine that has none to give is no failure. */
+static void make_group(struct supervisor *supervisor)
+{
+    if (supervisor->observers_count > 0 &&
+        group_new(&supervisor->group, &supervisor->group_err) == 0) {
+        supervisor->slot_config.group = supervisor->group;
+    }
+}
+
 /* Readiness asks from where we are, so that we go as well. */
 static int enter_network(struct supervisor *supervisor, struct err *err)
 {
@@ -218,6 +227,7 @@ int supervisor_new(const struct supervisor_config *config,
         result = raise_open_files(supervisor, err);
     }
     if (result == 0) {
+        make_group(supervisor);
         result = enter_network(supervisor, err);
     }
     if (result == 0) {
@@ -268,6 +278,7 @@ void supervisor_free(struct supervisor *supervisor)
         (void)close(supervisor->slot_config.null_fd);
     }
     network_free(supervisor->network);
+    group_free(supervisor->group); /* nobody is in it any more */
     free(supervisor->slots);
     free(supervisor);
 }
@@ -316,7 +327,17 @@ void supervisor_slot(const struct supervisor *supervisor, uint32_t slot_id,
         .ordinal = slot->ordinal,
         .is_observer = slot->id < supervisor->observers_count,
         .tally = &slot->page,
+        .cgroup = slot->figures,
     };
+}
+
+const struct group *supervisor_group(const struct supervisor *supervisor,
+                                     const struct err **ret_why)
+{
+    if (ret_why != NULL) {
+        *ret_why = &supervisor->group_err;
+    }
+    return supervisor->group;
 }
 
 struct tree *supervisor_tree(struct supervisor *supervisor)

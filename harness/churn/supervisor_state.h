@@ -39,6 +39,8 @@ struct supervisor {
     struct supervisor_config config;
     struct slot_config slot_config;
     struct network *network; /* of our own; NULL: none */
+    struct group *group;     /* likewise */
+    struct err group_err;    /* why there is none */
     enum supervisor_phase phase;
     enum supervisor_end end;
     char sentence[SUPERVISOR_SENTENCE_SIZE];

@@ -23,6 +23,10 @@ enum figure {
     FIGURE_THREADS,
     FIGURE_CPU,
     FIGURE_PROCESSES,
+    FIGURE_CGROUP_MEMORY,
+    FIGURE_CGROUP_ANONYMOUS,
+    FIGURE_CGROUP_FILE,
+    FIGURE_CGROUP_KERNEL,
     FIGURES_COUNT,
 };
 
@@ -39,6 +43,10 @@ static const struct {
     [FIGURE_THREADS] = {"threads", "", false, false},
     [FIGURE_CPU] = {"cpu_ns", "ns", true, false},
     [FIGURE_PROCESSES] = {"processes", "", false, false},
+    [FIGURE_CGROUP_MEMORY] = {"cgroup/memory", "B", false, true},
+    [FIGURE_CGROUP_ANONYMOUS] = {"cgroup/anonymous", "B", false, true},
+    [FIGURE_CGROUP_FILE] = {"cgroup/file", "B", false, true},
+    [FIGURE_CGROUP_KERNEL] = {"cgroup/kernel", "B", false, true},
 };
 
 /* The series of one tally entry. */
@@ -61,6 +69,7 @@ struct slot {
     sampler_read *read;  /* in place of |probe|; NULL: none */
     void *read_context;
     const struct tally_page *page;
+    const struct cgroup_figures *cgroup; /* NULL: none */
     bool is_observer;
     bool has_tree;                     /* has had descendants */
     int64_t figure_ids[FIGURES_COUNT]; /* 0: not announced yet */
@@ -198,6 +207,11 @@ static void sample_figures(struct sampler *sampler, struct slot *slot,
         return;
     }
     int64_t processes = add_tree(sampler, slot, depth, &sample);
+    struct cgroup_sample charged = {-1, -1, -1, -1};
+    if (depth == PROBE_DETAIL && slot->cgroup != NULL) {
+        sampler->counts.unread +=
+            cgroup_figures_read(slot->cgroup, &charged) != 0;
+    }
     const int64_t values[FIGURES_COUNT] = {
         [FIGURE_RSS] = sample.rss_bytes,
         [FIGURE_PRIVATE] = sample.private_bytes,
@@ -206,6 +220,10 @@ static void sample_figures(struct sampler *sampler, struct slot *slot,
         [FIGURE_THREADS] = sample.threads_count,
         [FIGURE_CPU] = sample.cpu_ns,
         [FIGURE_PROCESSES] = depth == PROBE_DETAIL ? processes : -1,
+        [FIGURE_CGROUP_MEMORY] = charged.memory_bytes,
+        [FIGURE_CGROUP_ANONYMOUS] = charged.anonymous_bytes,
+        [FIGURE_CGROUP_FILE] = charged.file_bytes,
+        [FIGURE_CGROUP_KERNEL] = charged.kernel_bytes,
     };
     for (int i = 0; i < FIGURES_COUNT; i++) {
         hand_on_figure(sampler, slot, (enum figure)i, tick, values[i]);
@@ -565,6 +583,12 @@ void sampler_process_ended(struct sampler *sampler, uint32_t slot_id)
     probe_free(slot->probe);
     slot->probe = NULL;
     slot->read = NULL;
+}
+
+void sampler_slot_group(struct sampler *sampler, uint32_t slot_id,
+                        const struct cgroup_figures *cgroup)
+{
+    sampler->slots[slot_id].cgroup = cgroup;
 }
 
 void sampler_read_by(struct sampler *sampler, uint32_t slot_id,

@@ -15,12 +15,16 @@
  * "processes" too, itself included. Pages that processes of a tree share are in
  * the rss of each and in the private memory of none.
  *
+ * An observer with a control group has, when its memory is read in detail, what
+ * the kernel charges to that too.
+ *
  * Metrics: "rss" "private" "anonymous" (unit "B", quantum a page), "fds"
- * "threads" (""), "cpu_ns" ("ns", a counter), "tally/NAME" for counters and
- * gauges, "tally/NAME.spawned" and "tally/NAME.finished" for pairs; a tally
- * entry whose name begins with "heap/" keeps its name. A series is announced
- * when its first value is at hand. Of two entries that would give the same
- * metric, the first in the page counts.
+ * "threads" (""), "cpu_ns" ("ns", a counter), "cgroup/memory"
+ * "cgroup/anonymous" "cgroup/file" "cgroup/kernel" ("B"), "tally/NAME" for
+ * counters and gauges, "tally/NAME.spawned" and "tally/NAME.finished" for
+ * pairs; a tally entry whose name begins with "heap/" keeps its name. A series
+ * is announced when its first value is at hand. Of two entries that would give
+ * the same metric, the first in the page counts.
  *
  * A trough is a reading of its own, off the grid, taken when the caller says
  * so: every observer and ourselves in full, told to the sink as values of an
@@ -34,6 +38,7 @@
 #define PLATEAU_SAMPLER_H
 
 #include "err.h"
+#include "sample/cgroup_figures.h"
 #include "sample/probe.h"
 #include "sample/tally_page.h"
 
@@ -114,6 +119,11 @@ void sampler_free(struct sampler *sampler);
  * NULL. 0 or -ENOMEM. */
 int sampler_slot_set(struct sampler *sampler, uint32_t slot_id,
                      bool is_observer, const struct tally_page *page);
+
+/* What is charged to the slot's control group is sampled too, while somebody
+ * lives there. |cgroup| is lent; NULL: it has none. */
+void sampler_slot_group(struct sampler *sampler, uint32_t slot_id,
+                        const struct cgroup_figures *figures);
 
 /* A process lives in the slot now; |pidfd| is lent for this call. 0 (also when
  * it has ended already) or -errno. */
