@@ -239,6 +239,21 @@ static void count_agreement(struct assessment *assessment,
     }
 }
 
+/* Sockets, page tables and stacks of threads show nowhere else. */
+static void tell_kernel(struct assessment *assessment, const char *role)
+{
+    const struct assessed *kernel =
+        find_metric(assessment, role, "cgroup/kernel");
+    char *text = assessment->summary.sources;
+    size_t used = strlen(text);
+    if (kernel != NULL && kernel->verdict.outcome == JUDGE_CLIMB) {
+        (void)snprintf(text + used, SUMMARY_SENTENCE_SIZE - used,
+                       "%s%s climbs: what the kernel keeps for it (sockets, "
+                       "open files, page tables) grows",
+                       used > 0 ? "; " : "", kernel->label);
+    }
+}
+
 static void tell_sources(struct assessment *assessment)
 {
     const struct assessed *found =
@@ -251,6 +266,7 @@ static void tell_sources(struct assessment *assessment)
         if (found->is_together) {
             count_agreement(assessment, found);
         }
+        tell_kernel(assessment, found->role);
     }
 }
 

@@ -31,6 +31,7 @@ enum metric_id {
     ACTIVE,
     RESIDENT,
     PRIVATE,
+    KERNEL,
     PEERS,
     CACHE,
     SPAWNED,
@@ -48,6 +49,7 @@ static const struct {
     [ACTIVE] = {"heap/active", "B", 4096, STORE_GAUGE},
     [RESIDENT] = {"heap/resident", "B", 4096, STORE_GAUGE},
     [PRIVATE] = {"private", "B", 4096, STORE_GAUGE},
+    [KERNEL] = {"cgroup/kernel", "B", 4096, STORE_GAUGE},
     [PEERS] = {"tally/active_peers", "", 1, STORE_GAUGE},
     [CACHE] = {"tally/cache", "", 1, STORE_GAUGE},
     [SPAWNED] = {"tally/loops.spawned", "", 1, STORE_COUNTER},
@@ -100,6 +102,7 @@ static void record_trough(struct store *store, const struct made *made,
     values[ACTIVE] = pages(values[ALLOCATED] * 1.3 + noise(seed, 30e3));
     values[RESIDENT] = pages(values[ACTIVE] * 1.1 + noise(seed, 30e3));
     values[PRIVATE] = pages(values[RESIDENT] + 400e3 + noise(seed, 20e3));
+    values[KERNEL] = pages(90e3);
     values[SPAWNED] = 3 * events + peers;
     values[FINISHED] = 3 * events;
     for (int i = 0; i < METRICS; i++) {
@@ -327,6 +330,15 @@ static void a_level_heap_and_private_climbing_is_outside_it(void **state)
                 NULL);
 }
 
+static void kernel_memory_that_climbs_is_told_and_convicts_nobody(void **state)
+{
+    (void)state;
+    struct made made = healthy;
+    made.leak[KERNEL] = 2000;
+    assert_says(&made, JUDGE_PLATEAU, "allocated heap",
+                "kernel memory of its control group climbs", NULL);
+}
+
 static void ebbs_that_do_not_settle_are_invalid(void **state)
 {
     (void)state;
@@ -480,6 +492,7 @@ int main(void)
         cmocka_unit_test(allocated_flat_and_active_climbing_is_fragmentation),
         cmocka_unit_test(active_flat_and_resident_climbing_is_retention),
         cmocka_unit_test(a_level_heap_and_private_climbing_is_outside_it),
+        cmocka_unit_test(kernel_memory_that_climbs_is_told_and_convicts_nobody),
         cmocka_unit_test(ebbs_that_do_not_settle_are_invalid),
         cmocka_unit_test(too_few_ebbs_are_too_little_run),
         cmocka_unit_test(a_machine_that_slept_is_invalid),
