@@ -1,5 +1,6 @@
-/* netlink.h - make links and give them addresses: the five requests of
- * rtnetlink(7) that a network of our own takes.
+/* netlink.h - make links and give them addresses, and say which of them a rule
+ * is about: the five requests of rtnetlink(7) that a network of our own takes,
+ * and the two of nf_tables (linux/netfilter/nf_tables.h).
  *
  * A socket speaks of the network in which it was opened, wherever its process
  * is later. Links are known by numbers that the caller chooses. Each returns 0
@@ -8,10 +9,16 @@
 #ifndef PLATEAU_ISOLATE_NETLINK_H
 #define PLATEAU_ISOLATE_NETLINK_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+enum { NETLINK_SET_MAX = 1024 }; /* links put into a set at a time */
 
 /* A descriptor, or -errno. */
 int netlink_open(void);
+
+/* The same, for the sets below. */
+int netlink_open_tables(void);
 
 int netlink_add_bridge(int fd, int index, const char *name);
 
@@ -30,5 +37,14 @@ int netlink_is_working(int fd, int index);
 
 /* |address| in the machine's byte order. */
 int netlink_add_address(int fd, int index, uint32_t address, int prefix_bits);
+
+/* Adds |count| links, at most NETLINK_SET_MAX, to |set| of |table|, of the
+ * bridge family, whose elements are of type iface_index; all of them at one
+ * moment. One that is in it stays. */
+int netlink_set_add(int fd, const char *table, const char *set,
+                    const int *indices, size_t count);
+
+/* Takes all out of it. */
+int netlink_set_clear(int fd, const char *table, const char *set);
 
 #endif

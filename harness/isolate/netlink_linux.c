@@ -1,5 +1,6 @@
 /* Happy path: a request is built in a buffer, sent, and answered with an
- * NLMSG_ERROR of 0. Failure modes: that answer is an errno. */
+ * NLMSG_ERROR of 0. Failure modes: that answer is an errno. nf_tables takes
+ * requests in batches only, of which ours hold one each. */
 #include "isolate/netlink.h"
 
 #include <arpa/inet.h>
@@ -7,6 +8,9 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -14,17 +18,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { REQUEST_SIZE = 1024, ANSWER_SIZE = 16384 };
+enum {
+    SET_ELEMENT_SIZE = 16, /* its attribute, the key's, the value's; a link */
+    REQUEST_SIZE = 1024 + NETLINK_SET_MAX * SET_ELEMENT_SIZE,
+    ANSWER_SIZE = 16384,
+};
 
 struct request {
     _Alignas(struct nlmsghdr) char bytes[REQUEST_SIZE];
     size_t size;
 };
 
+static int open_socket(int protocol)
+{
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    return fd < 0 ? -errno : fd;
+}
+
 int netlink_open(void)
 {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    return fd < 0 ? -errno : fd;
+    return open_socket(NETLINK_ROUTE);
+}
+
+int netlink_open_tables(void)
+{
+    return open_socket(NETLINK_NETFILTER);
 }
 
 /* --- building ---------------------------------------------------------------
@@ -83,14 +101,13 @@ static void close_nest(struct request *request, struct rtattr *nest)
 /* --- asking -----------------------------------------------------------------
  */
 
-/* One answer, of the type that the caller looks for: its size or -errno. */
-static ssize_t exchange(int fd, struct request *request,
-                        char answer[ANSWER_SIZE])
+/* One answer, of the type that the caller looks for: its size or -errno. The
+ * lengths of the messages in the request are right. */
+static ssize_t exchange_as_it_is(int fd, const struct request *request,
+                                 char answer[ANSWER_SIZE])
 {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    struct nlmsghdr *header = (struct nlmsghdr *)(void *)request->bytes;
     ssize_t size;
-    header->nlmsg_len = (uint32_t)request->size;
     if (sendto(fd, request->bytes, request->size, 0, (struct sockaddr *)&kernel,
                sizeof kernel) < 0) {
         return -errno;
@@ -98,11 +115,20 @@ static ssize_t exchange(int fd, struct request *request,
     do {
         size = recv(fd, answer, ANSWER_SIZE, 0);
     } while (size < 0 && errno == EINTR);
-    header = (struct nlmsghdr *)(void *)answer;
+    const struct nlmsghdr *header = (const void *)answer;
     if (size < 0) {
         return -errno;
     }
     return NLMSG_OK(header, (size_t)size) ? size : -EBADMSG;
+}
+
+/* The same, of a request that is one message. */
+static ssize_t exchange(int fd, struct request *request,
+                        char answer[ANSWER_SIZE])
+{
+    struct nlmsghdr *header = (struct nlmsghdr *)(void *)request->bytes;
+    header->nlmsg_len = (uint32_t)request->size;
+    return exchange_as_it_is(fd, request, answer);
 }
 
 /* The errno that an answer is; 0 for "done". */
@@ -211,4 +237,87 @@ int netlink_add_address(int fd, int index, uint32_t address, int prefix_bits)
     add_attribute(&request, IFA_LOCAL, &bytes, sizeof bytes);
     add_attribute(&request, IFA_ADDRESS, &bytes, sizeof bytes);
     return ask(fd, &request);
+}
+
+/* --- sets -------------------------------------------------------------------
+ */
+
+/* Appends a message of nf_tables, up to close_message(). */
+static struct nlmsghdr *open_message(struct request *request, uint16_t type,
+                                     uint16_t flags, uint16_t resource)
+{
+    struct nlmsghdr header = {
+        .nlmsg_type = type,
+        .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags),
+    };
+    struct nfgenmsg family = {.nfgen_family = NFPROTO_BRIDGE,
+                              .version = NFNETLINK_V0,
+                              .res_id = htons(resource)};
+    struct nlmsghdr *message = append(request, &header, sizeof header);
+    (void)append(request, &family, sizeof family);
+    return message;
+}
+
+static void close_message(struct request *request, struct nlmsghdr *message)
+{
+    message->nlmsg_len =
+        (uint32_t)(request->bytes + request->size - (char *)(void *)message);
+}
+
+/* What stands at either end of a batch. */
+static void add_fence(struct request *request, uint16_t type)
+{
+    close_message(request,
+                  open_message(request, type, 0, NFNL_SUBSYS_NFTABLES));
+}
+
+static void add_elements(struct request *request, const int *indices,
+                         size_t count)
+{
+    struct rtattr *list = open_nest(request, NFTA_SET_ELEM_LIST_ELEMENTS);
+    for (size_t i = 0; i < count; i++) {
+        struct rtattr *element = open_nest(request, NFTA_LIST_ELEM);
+        struct rtattr *key = open_nest(request, NFTA_SET_ELEM_KEY);
+        add_attribute(request, NFTA_DATA_VALUE, &indices[i], sizeof indices[i]);
+        close_nest(request, key);
+        close_nest(request, element);
+    }
+    close_nest(request, list);
+}
+
+/* Only the one in the middle is answered: a batch is done whole or not at all.
+ */
+static int change_set(int fd, uint16_t type, uint16_t flags, const char *table,
+                      const char *set, const int *indices, size_t count)
+{
+    struct request request;
+    _Alignas(struct nlmsghdr) char answer[ANSWER_SIZE];
+    request.size = 0;
+    add_fence(&request, NFNL_MSG_BATCH_BEGIN);
+    struct nlmsghdr *message =
+        open_message(&request, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
+                     NLM_F_ACK | flags, 0);
+    add_text(&request, NFTA_SET_ELEM_LIST_TABLE, table);
+    add_text(&request, NFTA_SET_ELEM_LIST_SET, set);
+    if (count > 0) {
+        add_elements(&request, indices, count);
+    }
+    close_message(&request, message);
+    add_fence(&request, NFNL_MSG_BATCH_END);
+    ssize_t size = exchange_as_it_is(fd, &request, answer);
+    return size < 0 ? (int)size : error_of(answer);
+}
+
+int netlink_set_add(int fd, const char *table, const char *set,
+                    const int *indices, size_t count)
+{
+    assert(count > 0 && count <= NETLINK_SET_MAX);
+    return change_set(fd, NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, set, indices,
+                      count);
+}
+
+/* A request that names no element means all (net/netfilter/nf_tables_api.c). */
+int netlink_set_clear(int fd, const char *table, const char *set)
+{
+    return change_set(fd, NFT_MSG_DELSETELEM, 0, table, set, NULL, 0);
 }

@@ -1,6 +1,7 @@
 /* Happy path: network_enter() -> a network of our own, loopback up -> EACH: for
  * every place a network, a pair of links with one end on our bridge and the
- * other called eth0 in it -> where packets are to be lost, nft is told so.
+ * other called eth0 in it -> where packets are to be lost, nft is told so; a
+ * partition is a set in the same table, which we fill and empty ourselves.
  * Failure modes: no right to make networks (a user namespace is tried first),
  * a kernel without bridges or veth, no nft or one that the kernel refuses: all
  * end before anything is started. */
@@ -9,6 +10,7 @@
 #include "isolate/address.h"
 #include "isolate/netlink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -34,8 +36,12 @@ enum {
 
     PREFIX_BITS = 16,
     TEXT_SIZE = 512,
+    RULES_SIZE = 1024,
     LINK_PAUSES_MAX = 5000, /* of a millisecond */
 };
+
+_Static_assert((int)NETWORK_PLACES_MAX <= (int)NETLINK_SET_MAX,
+               "all places can be cut off at one moment");
 
 static const uint32_t our_address = UINT32_C(10) << 24 | UINT32_C(77) << 16 | 1;
 
@@ -43,8 +49,9 @@ extern char **environ;
 
 struct network {
     struct network_config config;
-    int fd;      /* of rtnetlink, in our network */
-    int *places; /* |count| networks, as descriptors */
+    int fd;        /* of rtnetlink, in our network */
+    int tables_fd; /* of nf_tables, likewise; -1: nothing is ever cut */
+    int *places;   /* |count| networks, as descriptors */
     uint32_t count;
 };
 
@@ -210,23 +217,39 @@ static int make_places(struct network *network, struct err *err)
     return result == 0 ? 0 : blame_link("no networks for all", result, err);
 }
 
-/* --- loss -------------------------------------------------------------------
+/* --- loss and partitions ----------------------------------------------------
  */
 
-/* Of a million, as nft counts. */
-static void make_rules(const struct network_config *config, char *text)
+static const char table[] = "plateau";
+static const char cut_set[] = "cut";
+
+/* EACH: frames from port to port of the bridge; what we send to a port, or a
+ * port to us, is not among them. */
+static const char each_head[] =
+    "chain forward { type filter hook forward priority 0; policy accept;\n"
+    "ether type != { ip, ip6 } accept\n";
+static const char cuts[] = "iif @cut oif != @cut drop\n"
+                           "iif != @cut oif @cut drop\n";
+static const char shared_head[] =
+    "chain input { type filter hook input priority 0; policy accept;\n";
+
+/* The share is of a million, as nft counts. */
+static void make_rules(const struct network_config *config,
+                       char text[RULES_SIZE])
 {
     unsigned lost = (unsigned)(config->drop_share * 1e6 + 0.5);
-    (void)snprintf(text, TEXT_SIZE,
-                   config->rule == NETWORK_EACH
-                       ? "table bridge plateau { chain forward { type filter "
-                         "hook forward priority 0; policy accept; ether type "
-                         "{ ip, ip6 } numgen random mod 1000000 < %u drop\n}\n"
-                         "}\n"
-                       : "table inet plateau { chain input { type filter hook "
-                         "input priority 0; policy accept; numgen random mod "
-                         "1000000 < %u drop\n}\n}\n",
-                   lost);
+    bool is_each = config->rule == NETWORK_EACH;
+    char loss[64] = "";
+    if (lost > 0) {
+        (void)snprintf(loss, sizeof loss,
+                       "numgen random mod 1000000 < %u drop\n", lost);
+    }
+    (void)snprintf(text, RULES_SIZE, "table %s %s {\n%s%s%s%s}\n}\n",
+                   is_each ? "bridge" : "inet", table,
+                   config->has_partitions ? "set cut { type iface_index; }\n"
+                                          : "",
+                   is_each ? each_head : shared_head,
+                   config->has_partitions ? cuts : "", loss);
 }
 
 /* A child of a moment, before there are others: 0 and its wait status. */
@@ -297,9 +320,35 @@ static int run_nft(const char *rules, char said[TEXT_SIZE])
     return result;
 }
 
-static int lose_packets(const struct network_config *config, struct err *err)
+/* What asked for the rules, and how to do without. */
+static int blame_nft(const struct network_config *config, const char *said,
+                     int result, struct err *err)
 {
-    char rules[TEXT_SIZE];
+    const char *key = !config->has_partitions   ? "isolate.drop_share"
+                      : config->drop_share > 0. ? "isolate.drop_share and "
+                                                  "churn.kinds.partition"
+                                                : "churn.kinds.partition";
+    const char *without =
+        config->has_partitions ? "leave partitions out" : "lose nothing";
+    if (result == -ENOENT) {
+        err_set(err, NULL, 0, 0,
+                "%s: there is no program 'nft'; install nftables, or %s", key,
+                without);
+    } else {
+        err_set(err, NULL, 0, 0,
+                "%s: nft does not take its rules (%.200s): the kernel needs "
+                "nf_tables with %s; or %s",
+                key, said[0] != '\0' ? said : strerror(-result),
+                config->has_partitions ? "its bridge family and numgen"
+                                       : "numgen",
+                without);
+    }
+    return result;
+}
+
+static int make_table(const struct network_config *config, struct err *err)
+{
+    char rules[RULES_SIZE];
     char said[TEXT_SIZE];
     make_rules(config, rules);
     lend_right(true);
@@ -307,17 +356,42 @@ static int lose_packets(const struct network_config *config, struct err *err)
     /* What is no longer inheritable is no longer ambient either. */
     lend_right(false);
     said[strcspn(said, "\n")] = '\0';
-    if (result == -ENOENT) {
+    return result == 0 ? 0 : blame_nft(config, said, result, err);
+}
+
+/* A cut is tried: better before anything is started than in the night. */
+static int prepare_cuts(struct network *network, struct err *err)
+{
+    const uint32_t first = 0;
+    network->tables_fd = netlink_open_tables();
+    int result = network->tables_fd < 0 ? network->tables_fd
+                                        : network_cut(network, &first, 1);
+    if (result == 0) {
+        result = network_heal(network);
+    }
+    if (result != 0) {
         err_set(err, NULL, 0, 0,
-                "isolate.drop_share: there is no program 'nft'; install "
-                "nftables, or lose nothing");
-    } else if (result != 0) {
-        err_set(err, NULL, 0, 0,
-                "isolate.drop_share: nft does not take its rule (%.200s): the "
-                "kernel needs nf_tables with numgen; or lose nothing",
-                said[0] != '\0' ? said : strerror(-result));
+                "churn.kinds.partition: the kernel lets us change no set of "
+                "nf_tables (%s); leave partitions out",
+                strerror(-result));
     }
     return result;
+}
+
+int network_cut(struct network *network, const uint32_t *places, size_t count)
+{
+    int indices[NETLINK_SET_MAX];
+    assert(count <= NETWORK_PLACES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        assert(places[i] < network->count);
+        indices[i] = PAIR_FIRST + (int)places[i];
+    }
+    return netlink_set_add(network->tables_fd, table, cut_set, indices, count);
+}
+
+int network_heal(struct network *network)
+{
+    return netlink_set_clear(network->tables_fd, table, cut_set);
 }
 
 /* --- the whole --------------------------------------------------------------
@@ -332,7 +406,7 @@ int network_enter(const struct network_config *config,
         return -ENOMEM;
     }
     network->config = *config;
-    network->fd = -1;
+    network->fd = network->tables_fd = -1;
     int result = enter_own(err);
     if (result == 0) {
         network->fd = netlink_open();
@@ -345,8 +419,11 @@ int network_enter(const struct network_config *config,
     if (result == 0 && config->rule == NETWORK_EACH) {
         result = make_places(network, err);
     }
-    if (result == 0 && config->drop_share > 0.) {
-        result = lose_packets(config, err);
+    if (result == 0 && (config->drop_share > 0. || config->has_partitions)) {
+        result = make_table(config, err);
+    }
+    if (result == 0 && config->has_partitions) {
+        result = prepare_cuts(network, err);
     }
     if (result != 0) {
         network_free(network);
@@ -366,6 +443,9 @@ void network_free(struct network *network)
     }
     if (network->fd >= 0) {
         (void)close(network->fd);
+    }
+    if (network->tables_fd >= 0) {
+        (void)close(network->tables_fd);
     }
     free(network->places);
     free(network);

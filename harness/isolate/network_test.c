@@ -20,10 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -32,10 +34,15 @@ enum {
     SENT = 4000,
     NOBODY = 65534,
     PORT = 4242,
+    PLACES = 5,
+    MANY = 200, /* whose networks take half a second to make */
+    ROUNDS = 20,
 
     RIGHT = 0,
     SKIPPED = -1, /* no rights, or no nft */
 };
+
+#define OURS (UINT32_C(10) << 24 | UINT32_C(77) << 16 | 1)
 
 #define CHECK(condition)                                                       \
     do {                                                                       \
@@ -44,17 +51,23 @@ enum {
         }                                                                      \
     } while (0)
 
+static int enter_as(const struct network_config *config,
+                    struct network **ret_network)
+{
+    struct err err = {0};
+    int result = network_enter(config, ret_network, &err);
+    if (result != 0) {
+        (void)fprintf(stderr, "# %s\n", err.sentence);
+    }
+    return result;
+}
+
 static int enter(enum network_rule rule, uint32_t places, double drop,
                  struct network **ret_network)
 {
     const struct network_config config = {
         .rule = rule, .places = places, .drop_share = drop};
-    struct err err = {0};
-    int result = network_enter(&config, ret_network, &err);
-    if (result != 0) {
-        (void)fprintf(stderr, "# %s\n", err.sentence);
-    }
-    return result;
+    return enter_as(&config, ret_network);
 }
 
 static bool cannot(int result)
@@ -256,6 +269,138 @@ static int lossy_each_body(void)
     return RIGHT;
 }
 
+/* Everybody sends to everybody, we to all and all to us: whether what arrives
+ * is from whom |expected| says, bit |from| of expected[to]; we are PLACES. What
+ * is wanted has five seconds to come, what is not a tenth. */
+static bool is_reached(const int fds[PLACES + 1],
+                       const unsigned expected[PLACES + 1])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+    struct pollfd polled[PLACES + 1];
+    unsigned reached[PLACES + 1] = {0};
+    for (uint32_t from = 0; from <= PLACES; from++) {
+        polled[from] = (struct pollfd){.fd = fds[from], .events = POLLIN};
+        for (uint32_t to = 0; to <= PLACES; to++) {
+            char byte = (char)from;
+            at.sin_addr.s_addr =
+                htonl(to < PLACES ? isolate_place_address(to) : OURS);
+            (void)sendto(fds[from], &byte, 1, 0, (struct sockaddr *)&at,
+                         sizeof at);
+        }
+    }
+    int wait_ms = 5000;
+    while (poll(polled, PLACES + 1, wait_ms) > 0) {
+        for (uint32_t to = 0; to <= PLACES; to++) {
+            char from;
+            while (recv(fds[to], &from, 1, MSG_DONTWAIT) == 1) {
+                reached[to] |= 1u << from;
+            }
+        }
+        bool is_all = memcmp(reached, expected, sizeof reached) == 0;
+        wait_ms = is_all ? 100 : 5000;
+    }
+    return memcmp(reached, expected, sizeof reached) == 0;
+}
+
+static int partitions_body(void)
+{
+    static const struct network_config config = {
+        .rule = NETWORK_EACH, .places = PLACES, .has_partitions = true};
+    static const uint32_t first[] = {1, 3}, second[] = {4};
+    static const unsigned whole[] = {63, 63, 63, 63, 63, 63},
+                          cut[] = {53, 42, 53, 42, 53, 63},
+                          more[] = {37, 58, 37, 58, 58, 63};
+    struct network *network = NULL;
+    int fds[PLACES + 1];
+    int result = enter_as(&config, &network);
+    if (cannot(result)) {
+        return SKIPPED;
+    }
+    CHECK(result == 0);
+    for (uint32_t i = 0; i < PLACES; i++) {
+        fds[i] = open_udp(network_of(network, i), isolate_place_address(i));
+        CHECK(fds[i] >= 0);
+    }
+    fds[PLACES] = open_udp(0, INADDR_ANY);
+    CHECK(fds[PLACES] >= 0);
+    CHECK(is_reached(fds, whole));
+    for (int round = 0; round < 2; round++) {
+        CHECK(network_cut(network, first, 2) == 0);
+        CHECK(is_reached(fds, cut));
+        CHECK(network_cut(network, second, 1) == 0);
+        CHECK(is_reached(fds, more));
+        CHECK(network_heal(network) == 0);
+        CHECK(is_reached(fds, whole));
+    }
+    network_free(network);
+    return RIGHT;
+}
+
+static int partitions_unprivileged_body(void)
+{
+    return is_nobody() ? partitions_body() : SKIPPED;
+}
+
+/* In one step; what it takes is told, and not asked for. */
+static int partition_of_many_body(void)
+{
+    static const struct network_config config = {
+        .rule = NETWORK_EACH, .places = MANY, .has_partitions = true};
+    struct network *network = NULL;
+    struct timespec before, after;
+    uint32_t places[MANY];
+    int result = enter_as(&config, &network);
+    if (cannot(result)) {
+        return SKIPPED;
+    }
+    CHECK(result == 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        places[i] = i;
+    }
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &before) == 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK(network_cut(network, places, MANY / 2) == 0);
+        CHECK(network_heal(network) == 0);
+    }
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &after) == 0);
+    (void)printf("# a cut of %d places and its healing: %.3f ms\n", MANY / 2,
+                 ((double)(after.tv_sec - before.tv_sec) * 1e3 +
+                  (double)(after.tv_nsec - before.tv_nsec) / 1e6) /
+                     ROUNDS);
+    (void)fflush(stdout);
+    network_free(network);
+    return RIGHT;
+}
+
+/* Nobody finds the program, which is in one of the two. */
+static bool hide_nft(void)
+{
+    return unshare(CLONE_NEWNS) == 0 &&
+           mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", "/usr/sbin", "tmpfs", 0, NULL) == 0 &&
+           mount("none", "/sbin", "tmpfs", 0, NULL) == 0 &&
+           setenv("PATH", "/nowhere", 1) == 0;
+}
+
+static int without_nft_body(void)
+{
+    static const struct network_config config = {
+        .rule = NETWORK_EACH, .places = 2, .has_partitions = true};
+    struct network *network = NULL;
+    struct err err = {0};
+    if (!hide_nft()) {
+        return SKIPPED;
+    }
+    int result = network_enter(&config, &network, &err);
+    if (result != -ENOENT && cannot(result)) {
+        return SKIPPED;
+    }
+    CHECK(result == -ENOENT);
+    CHECK(strstr(err.sentence, "churn.kinds.partition: there is no program "
+                               "'nft'; install nftables") != NULL);
+    return RIGHT;
+}
+
 /* --- tests -----------------------------------------------------------------
  */
 
@@ -295,6 +440,30 @@ static void between_places_packets_are_lost_and_to_us_none(void **state)
     in_child(lossy_each_body);
 }
 
+static void who_is_cut_off_reaches_only_its_own_until_it_is_healed(void **state)
+{
+    (void)state;
+    in_child(partitions_body);
+}
+
+static void without_rights_places_are_cut_off_as_well(void **state)
+{
+    (void)state;
+    in_child(partitions_unprivileged_body);
+}
+
+static void many_are_cut_off_in_one_step(void **state)
+{
+    (void)state;
+    in_child(partition_of_many_body);
+}
+
+static void without_nft_it_is_said_what_needs_it(void **state)
+{
+    (void)state;
+    in_child(without_nft_body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +473,11 @@ int main(void)
         cmocka_unit_test(of_the_loopback_so_large_a_share_is_lost),
         cmocka_unit_test(without_rights_packets_are_lost_as_well),
         cmocka_unit_test(between_places_packets_are_lost_and_to_us_none),
+        cmocka_unit_test(
+            who_is_cut_off_reaches_only_its_own_until_it_is_healed),
+        cmocka_unit_test(without_rights_places_are_cut_off_as_well),
+        cmocka_unit_test(many_are_cut_off_in_one_step),
+        cmocka_unit_test(without_nft_it_is_said_what_needs_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
