@@ -6,6 +6,7 @@
 #include "isolate/group.h"
 
 #include "host.h"
+#include "isolate/group_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +30,7 @@ struct group_place {
 };
 
 struct group {
-    int version;
+    struct group_tree tree;
     struct group_place *places;
     char folder[HOST_PATH_MAX];
 };
@@ -37,144 +38,48 @@ struct group {
 /* --- the tree ---------------------------------------------------------------
  */
 
-/* A tree with memory figures, and where we are in it. */
-struct memory_tree {
-    int version;
-    char mounted[LINE_SIZE]; /* where */
-    char root[LINE_SIZE];    /* which of its groups is seen there */
-    char own[LINE_SIZE];     /* our group, from the tree's own root */
-};
-
-/* The options of a file system are words between commas. */
-static bool has_word(const char *words, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *at = words; (at = strstr(at, word)) != NULL; at++) {
-        bool begins = at == words || at[-1] == ',' || at[-1] == ' ';
-        bool ends = strchr(", \n", at[length]) != NULL; /* or '\0' */
-        if (begins && ends) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* One line of mountinfo (proc(5)): ID PARENT DEVICE ROOT PLACE OPTIONS ... -
- * TYPE SOURCE OPTIONS. Returns whether it is a tree that may have the
- * controller. */
-static bool parse_mount(const char *line, struct memory_tree *ret_tree)
-{
-    const char *end = strstr(line, " - ");
-    char type[32];
-    int at = 0;
-    if (end == NULL || sscanf(end + 3, "%31s %*s %n", type, &at) != 1 ||
-        sscanf(line, "%*s %*s %*s %4095s %4095s", ret_tree->root,
-               ret_tree->mounted) != 2) {
-        return false;
-    }
-    if (strcmp(type, "cgroup2") == 0) {
-        ret_tree->version = 2;
-        return true;
-    }
-    ret_tree->version = 1;
-    return strcmp(type, "cgroup") == 0 && at > 0 &&
-           has_word(end + 3 + at, "memory");
-}
-
-/* Whether the file |name| in |folder| has |word|. */
-static bool file_has_word(const char *folder, const char *name,
-                          const char *word)
-{
-    char path[PATH_SIZE + LINE_SIZE];
-    char line[LINE_SIZE] = "";
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return false;
-    }
-    bool has = fgets(line, sizeof line, file) != NULL && has_word(line, word);
-    (void)fclose(file);
-    return has;
-}
-
-/* Lines "ID:CONTROLLERS:PATH"; version 2 has the id 0 and no controllers. */
-static bool find_own(struct memory_tree *tree)
-{
-    char line[LINE_SIZE + 64];
-    bool is_found = false;
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    while (!is_found && file != NULL && fgets(line, sizeof line, file)) {
-        char *words = strchr(line, ':');
-        char *path = words != NULL ? strchr(words + 1, ':') : NULL;
-        if (path == NULL) {
-            continue;
-        }
-        *path++ = '\0';
-        path[strcspn(path, "\n")] = '\0';
-        is_found = tree->version == 2 ? words[1] == '\0'
-                                      : has_word(words + 1, "memory");
-        if (is_found) {
-            (void)snprintf(tree->own, sizeof tree->own, "%.4095s", path);
-        }
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return is_found;
-}
-
-/* A version 2 tree without the controller is of no use: in a hybrid machine the
- * memory controller sits in a tree of version 1. */
-static bool find_tree(struct memory_tree *ret_tree)
-{
-    char line[LINE_SIZE];
-    bool is_found = false;
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    while (!is_found && file != NULL && fgets(line, sizeof line, file)) {
-        is_found = parse_mount(line, ret_tree) &&
-                   (ret_tree->version == 1 ||
-                    file_has_word(ret_tree->mounted, "cgroup.controllers",
-                                  "memory")) &&
-                   find_own(ret_tree);
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return is_found;
-}
-
-/* Our group as a folder. False: it is not under what is mounted. */
-static bool own_folder(const struct memory_tree *tree,
-                       char ret_folder[HOST_PATH_MAX])
-{
-    size_t length = strcmp(tree->root, "/") == 0 ? 0 : strlen(tree->root);
-    if (strncmp(tree->own, tree->root, length) != 0 ||
-        strstr(tree->own, "/..") != NULL) {
-        return false;
-    }
-    const char *below = tree->own + length;
-    return snprintf(ret_folder, HOST_PATH_MAX, "%s%s", tree->mounted,
-                    strcmp(below, "/") == 0 ? "" : below) < HOST_PATH_MAX;
-}
-
 /* Where groups with memory figures can be made: version 1, under our own;
  * version 2, there if it hands the controller on, else beside it. */
-static bool find_base(const struct memory_tree *tree,
+static bool find_base(const struct group_tree *tree,
                       char ret_folder[HOST_PATH_MAX])
 {
-    if (!own_folder(tree, ret_folder)) {
+    if (group_tree_place(tree, 0, ret_folder) != 0) {
         return false;
     }
     if (tree->version == 2 &&
-        !file_has_word(ret_folder, "cgroup.subtree_control", "memory")) {
+        !group_tree_has_word(ret_folder, "cgroup.subtree_control", "memory")) {
         char *slash = strrchr(ret_folder, '/');
-        if (strlen(ret_folder) <= strlen(tree->mounted) || slash == NULL) {
+        if (strlen(ret_folder) <= strlen(tree->folder) || slash == NULL) {
             return false;
         }
         *slash = '\0';
-        return file_has_word(ret_folder, "cgroup.subtree_control", "memory");
+        return group_tree_has_word(ret_folder, "cgroup.subtree_control",
+                                   "memory");
     }
     return true;
+}
+
+/* The tree with memory figures, and where in it groups can be made. 0 or
+ * -errno. */
+static int find_tree(struct group_tree *ret_tree, char ret_base[HOST_PATH_MAX])
+{
+    struct group_trees *trees = calloc(1, sizeof *trees);
+    if (trees == NULL) {
+        return -ENOMEM;
+    }
+    int result = group_trees_find(trees);
+    size_t at = 0;
+    while (at < trees->count && !(trees->list[at].has_memory &&
+                                  find_base(&trees->list[at], ret_base))) {
+        at++;
+    }
+    if (result == 0 && at < trees->count) {
+        *ret_tree = trees->list[at];
+    } else if (result == 0) {
+        result = -ENOENT;
+    }
+    free(trees);
+    return result;
 }
 
 /* --- removing ---------------------------------------------------------------
@@ -252,7 +157,7 @@ static int make_run_group(struct group *group, const char *base)
         return -errno;
     }
     int result =
-        group->version == 2
+        group->tree.version == 2
             ? write_word(group->folder, "cgroup.subtree_control", "+memory")
             : 0;
     if (result != 0) {
@@ -263,22 +168,22 @@ static int make_run_group(struct group *group, const char *base)
 
 int group_new(struct group **ret_group, struct err *err)
 {
-    struct memory_tree tree;
     char base[HOST_PATH_MAX];
-    if (!find_tree(&tree) || !find_base(&tree, base)) {
-        err_set(err, NULL, 0, 0,
-                "no tree of control groups hands the memory controller on to "
-                "where we are");
-        return -ENOENT;
-    }
     struct group *group = calloc(1, sizeof *group);
     if (group == NULL) {
         err_set(err, NULL, 0, 0, "out of memory");
         return -ENOMEM;
     }
-    group->version = tree.version;
+    int result = find_tree(&group->tree, base);
+    if (result != 0) {
+        err_set(err, NULL, 0, 0,
+                "no tree of control groups hands the memory controller on to "
+                "where we are");
+        free(group);
+        return result;
+    }
     remove_stale(base);
-    int result = make_run_group(group, base);
+    result = make_run_group(group, base);
     if (result != 0) {
         err_set(err, base, 0, 0, "no group can be made there: %s",
                 strerror(-result));
@@ -319,8 +224,8 @@ int group_add(struct group *group, const char *name,
         result = -errno;
     }
     if (result == 0 && memory_limit_bytes != 0) {
-        result =
-            limit_memory(group->version, place->folder, memory_limit_bytes);
+        result = limit_memory(group->tree.version, place->folder,
+                              memory_limit_bytes);
     }
     (void)snprintf(path, sizeof path, "%s/cgroup.procs", place->folder);
     place->procs = result == 0 ? open(path, O_WRONLY | O_CLOEXEC) : -1;
@@ -365,7 +270,7 @@ const char *group_folder(const struct group *group)
 
 int group_version(const struct group *group)
 {
-    return group->version;
+    return group->tree.version;
 }
 
 const char *group_place_folder(const struct group_place *place)

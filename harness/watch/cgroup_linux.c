@@ -1,107 +1,15 @@
-/* Happy path: the trees are read from mountinfo; a unit or a container is a
- * folder somewhere in one of them, found by its name. Failure modes: no tree is
- * mounted, no folder or more than one fits, a folder goes while we look. */
+/* Happy path: a unit or a container is a folder somewhere in one of the trees,
+ * found by its name. Failure modes: no tree is mounted, no folder or more than
+ * one fits. */
 #include "watch/cgroup.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LINE_SIZE = 4096, ID_SIZE = 64 };
-
-/* --- trees -----------------------------------------------------------------
- */
-
-/* Of one line of mountinfo (proc(5)): the 5th field is the mount point, and
- * after a field "-" comes the file system. Returns whether it is |type|. */
-static bool parse_mount(char *line, const char *type, char **ret_folder)
-{
-    enum { FOLDER = 5 };
-    char *end = strstr(line, " - ");
-    char *at = line;
-    size_t length = strlen(type);
-    if (end == NULL || strncmp(end + 3, type, length) != 0 ||
-        end[3 + length] != ' ') {
-        return false;
-    }
-    for (int field = 1; at != NULL && field < FOLDER; field++) {
-        at = strchr(at, ' ');
-        at = at != NULL ? at + 1 : NULL;
-    }
-    if (at == NULL) {
-        return false;
-    }
-    at[strcspn(at, " ")] = '\0';
-    *ret_folder = at;
-    return true;
-}
-
-int cgroup_find_trees(struct cgroup_trees *ret_trees)
-{
-    static const char *const types[] = {"cgroup2", "cgroup"};
-    char line[LINE_SIZE];
-    ret_trees->count = 0;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        FILE *file = fopen("/proc/self/mountinfo", "re");
-        if (file == NULL) {
-            return -errno;
-        }
-        while (fgets(line, sizeof line, file) != NULL) {
-            char *folder = NULL;
-            if (ret_trees->count < CGROUP_TREES_MAX &&
-                parse_mount(line, types[i], &folder)) {
-                (void)snprintf(ret_trees->folders[ret_trees->count++],
-                               HOST_PATH_MAX, "%s", folder);
-            }
-        }
-        (void)fclose(file);
-    }
-    return 0;
-}
-
-/* --- looking through a tree -------------------------------------------------
- */
-
-/* Told of each folder: 0 to go on, else the walk ends with that result. */
-typedef int visit_folder(void *context, const char *path, const char *name);
-
-struct walk {
-    visit_folder *visit;
-    void *context;
-    size_t seen;
-};
-
-static int walk_folder(struct walk *walk, const char *path, int depth)
-{
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    int result = 0;
-    if (folder == NULL) {
-        return 0; /* it has just gone, or is not ours to see */
-    }
-    while (result == 0 && depth < CGROUP_DEPTH_MAX &&
-           (entry = readdir(folder)) != NULL) {
-        char below[HOST_PATH_MAX];
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
-            walk->seen >= CGROUP_FOLDERS_MAX ||
-            snprintf(below, sizeof below, "%s/%s", path, entry->d_name) >=
-                (int)sizeof below) {
-            continue;
-        }
-        walk->seen++;
-        result = walk->visit(walk->context, below, entry->d_name);
-        if (result == 0) {
-            result = walk_folder(walk, below, depth + 1);
-        }
-    }
-    (void)closedir(folder);
-    return result;
-}
 
 /* --- finding a group --------------------------------------------------------
  */
@@ -152,13 +60,12 @@ static int visit_candidate(void *context, const char *path, const char *name)
 }
 
 /* The first tree that has it decides; within one it must be the only one. */
-static int search_trees(const struct cgroup_trees *trees, struct search *search,
+static int search_trees(const struct group_trees *trees, struct search *search,
                         const char *what, char ret_folder[HOST_PATH_MAX],
                         struct err *err)
 {
     for (size_t i = 0; i < trees->count && search->count == 0; i++) {
-        struct walk walk = {.visit = visit_candidate, .context = search};
-        (void)walk_folder(&walk, trees->folders[i], 0);
+        (void)group_tree_walk(trees->list[i].folder, visit_candidate, search);
     }
     if (search->count == 0) {
         err_set(err, NULL, 0, 0,
@@ -178,26 +85,18 @@ static int search_trees(const struct cgroup_trees *trees, struct search *search,
     return 0;
 }
 
-static bool is_group(const char *folder)
-{
-    char path[HOST_PATH_MAX + 16];
-    struct stat st;
-    (void)snprintf(path, sizeof path, "%s/cgroup.procs", folder);
-    return stat(path, &st) == 0;
-}
-
-static int find_path(const struct cgroup_trees *trees, const char *name,
+static int find_path(const struct group_trees *trees, const char *name,
                      char ret_folder[HOST_PATH_MAX], struct err *err)
 {
     char folder[HOST_PATH_MAX];
-    if (is_group(name)) {
+    if (group_tree_is_group(name)) {
         (void)snprintf(ret_folder, HOST_PATH_MAX, "%s", name);
         return 0;
     }
     for (size_t i = 0; i < trees->count; i++) {
-        if (snprintf(folder, sizeof folder, "%s/%s", trees->folders[i],
+        if (snprintf(folder, sizeof folder, "%s/%s", trees->list[i].folder,
                      name + strspn(name, "/")) < (int)sizeof folder &&
-            is_group(folder)) {
+            group_tree_is_group(folder)) {
             (void)snprintf(ret_folder, HOST_PATH_MAX, "%s", folder);
             return 0;
         }
@@ -225,7 +124,7 @@ static bool has_unit_ending(const char *name)
     return false;
 }
 
-static int find_unit(const struct cgroup_trees *trees, const char *name,
+static int find_unit(const struct group_trees *trees, const char *name,
                      char ret_folder[HOST_PATH_MAX], struct err *err)
 {
     char unit[LINE_SIZE];
@@ -235,7 +134,7 @@ static int find_unit(const struct cgroup_trees *trees, const char *name,
     return search_trees(trees, &search, "unit", ret_folder, err);
 }
 
-static int find_container(const struct cgroup_trees *trees, const char *name,
+static int find_container(const struct group_trees *trees, const char *name,
                           char ret_folder[HOST_PATH_MAX], struct err *err)
 {
     size_t length = strlen(name);
@@ -251,11 +150,11 @@ static int find_container(const struct cgroup_trees *trees, const char *name,
     return search_trees(trees, &search, "container", ret_folder, err);
 }
 
-int cgroup_find(const struct cgroup_trees *trees, enum cgroup_by by,
+int cgroup_find(const struct group_trees *trees, enum cgroup_by by,
                 const char *name, char ret_folder[HOST_PATH_MAX],
                 struct err *err)
 {
-    static int (*const finders[])(const struct cgroup_trees *, const char *,
+    static int (*const finders[])(const struct group_trees *, const char *,
                                   char *, struct err *) = {
         [CGROUP_BY_PATH] = find_path,
         [CGROUP_BY_UNIT] = find_unit,
@@ -268,56 +167,4 @@ int cgroup_find(const struct cgroup_trees *trees, enum cgroup_by by,
         return -ENOENT;
     }
     return finders[by](trees, name, ret_folder, err);
-}
-
-/* --- members ----------------------------------------------------------------
- */
-
-struct members {
-    int64_t *pids;
-    size_t max, count;
-};
-
-static int read_members(struct members *members, const char *folder)
-{
-    char path[HOST_PATH_MAX + 16];
-    char line[32];
-    (void)snprintf(path, sizeof path, "%s/cgroup.procs", folder);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return -errno;
-    }
-    while (fgets(line, sizeof line, file) != NULL) {
-        int64_t pid = strtoll(line, NULL, 10);
-        if (pid <= 0) {
-            continue; /* of another name space: 0 */
-        }
-        if (members->count < members->max) {
-            members->pids[members->count] = pid;
-        }
-        members->count++;
-    }
-    (void)fclose(file);
-    return 0;
-}
-
-static int visit_members(void *context, const char *path, const char *name)
-{
-    (void)name;
-    (void)read_members(context, path);
-    return 0;
-}
-
-int cgroup_members(const char *folder, int64_t *ret_pids, size_t max,
-                   size_t *ret_count)
-{
-    struct members members = {.pids = ret_pids, .max = max};
-    struct walk walk = {.visit = visit_members, .context = &members};
-    int result = read_members(&members, folder);
-    if (result != 0) {
-        return result == -ENODEV ? -ENOENT : result;
-    }
-    (void)walk_folder(&walk, folder, 0);
-    *ret_count = members.count;
-    return 0;
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -20,7 +19,7 @@
 
 /* Two trees as kernels of version 2 and 1 show them. */
 static char root[] = "/tmp/plateau-cgroup.XXXXXX";
-static struct cgroup_trees *trees;
+static struct group_trees *trees;
 
 static void add_group(const char *path, const char *pids)
 {
@@ -54,8 +53,8 @@ static int set_up(void **state)
     add_group("one/docker/" ID, "51\n");
     add_group("one/system.slice/cron.service", "61\n");
     trees->count = 2;
-    (void)snprintf(trees->folders[0], HOST_PATH_MAX, "%s/two", root);
-    (void)snprintf(trees->folders[1], HOST_PATH_MAX, "%s/one", root);
+    (void)snprintf(trees->list[0].folder, HOST_PATH_MAX, "%s/two", root);
+    (void)snprintf(trees->list[1].folder, HOST_PATH_MAX, "%s/one", root);
     return 0;
 }
 
@@ -129,45 +128,12 @@ static void a_path_is_a_folder_or_one_within_a_tree(void **state)
                    "is no cgroup");
 }
 
-static void members_of_groups_below_count_too(void **state)
-{
-    (void)state;
-    char full[HOST_PATH_MAX];
-    int64_t pids[8];
-    size_t count = 0;
-    (void)snprintf(full, sizeof full, "%s/two/system.slice/nginx.service",
-                   root);
-    assert_int_equal(cgroup_members(full, pids, 8, &count), 0);
-    assert_int_equal(count, 3);
-    assert_int_equal(pids[0] + pids[1] + pids[2], 11 + 12 + 13);
-    assert_int_equal(cgroup_members(full, pids, 2, &count), 0);
-    assert_int_equal(count, 3);
-    (void)snprintf(full, sizeof full, "%s/gone", root);
-    assert_int_equal(cgroup_members(full, pids, 8, &count), -ENOENT);
-}
-
-static void the_trees_of_this_machine_are_folders(void **state)
-{
-    (void)state;
-    struct cgroup_trees *found = calloc(1, sizeof *found);
-    assert_non_null(found);
-    assert_int_equal(cgroup_find_trees(found), 0);
-    for (size_t i = 0; i < found->count; i++) {
-        struct stat st;
-        assert_int_equal(stat(found->folders[i], &st), 0);
-        assert_true(S_ISDIR(st.st_mode));
-    }
-    free(found);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_is_found_with_or_without_its_ending),
         cmocka_unit_test(a_container_is_found_by_the_beginning_of_its_id),
         cmocka_unit_test(a_path_is_a_folder_or_one_within_a_tree),
-        cmocka_unit_test(members_of_groups_below_count_too),
-        cmocka_unit_test(the_trees_of_this_machine_are_folders),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

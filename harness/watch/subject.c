@@ -4,6 +4,7 @@
  * empty, until subject_refill() finds a successor). */
 #include "watch/subject.h"
 
+#include "isolate/group_tree.h"
 #include "watch/cgroup.h"
 
 #include <ctype.h>
@@ -282,7 +283,7 @@ static int look_into_group(const struct subject *subject,
     int64_t pids[CROWD_MEMBERS_MAX];
     size_t count = 0;
     int result =
-        cgroup_members(subject->folder, pids, CROWD_MEMBERS_MAX, &count);
+        group_tree_members(subject->folder, pids, CROWD_MEMBERS_MAX, &count);
     if (result != 0) {
         return result == -ENOENT ? CROWD_EMPTY : result;
     }
@@ -316,12 +317,12 @@ static int find_folder(struct subject *subject, struct err *err)
                 "watch the process with --pid or --name");
         return -EINVAL;
     }
-    struct cgroup_trees *trees = calloc(1, sizeof *trees);
+    struct group_trees *trees = calloc(1, sizeof *trees);
     if (trees == NULL) {
         err_set(err, NULL, 0, 0, "out of memory");
         return -ENOMEM;
     }
-    int result = cgroup_find_trees(trees);
+    int result = group_trees_find(trees);
     if (result != 0) {
         err_set(err, "/proc/self/mountinfo", 0, 0, "cannot read: %s",
                 strerror(-result));
