@@ -11,6 +11,7 @@
 #include "err.h"
 #include "host.h"
 #include "isolate/group_tree.h"
+#include "sample/cgroup_figures.h"
 
 enum { CGROUP_ID_MIN = 6 }; /* characters of a container's id */
 
@@ -27,5 +28,12 @@ enum cgroup_by {
 int cgroup_find(const struct group_trees *trees, enum cgroup_by by,
                 const char *name, char ret_folder[HOST_PATH_MAX],
                 struct err *err);
+
+/* Opens the memory figures of the group |folder|: its own or, where another
+ * tree has those (version 1), of the group of the same path there, if |pid|,
+ * who is in |folder|, is in that too. 0 and *ret_figures; -ENOENT: there are
+ * none; or another -errno. */
+int cgroup_open_figures(const struct group_trees *trees, const char *folder,
+                        int64_t pid, struct cgroup_figures **ret_figures);
 
 #endif

@@ -168,3 +168,55 @@ int cgroup_find(const struct group_trees *trees, enum cgroup_by by,
     }
     return finders[by](trees, name, ret_folder, err);
 }
+
+/* --- figures ----------------------------------------------------------------
+ */
+
+enum { MEMBERS_MAX = 1024 }; /* looked through for one of them */
+
+/* The path within |tree| of a folder in it; NULL: it is not in it. */
+static const char *path_within(const struct group_tree *tree,
+                               const char *folder)
+{
+    size_t length = strlen(tree->folder);
+    bool is_in = strncmp(folder, tree->folder, length) == 0 &&
+                 (folder[length] == '/' || folder[length] == '\0');
+    return is_in ? folder + length : NULL;
+}
+
+static bool has_member(const char *folder, int64_t pid)
+{
+    int64_t pids[MEMBERS_MAX];
+    size_t count = 0;
+    if (group_tree_members(folder, pids, MEMBERS_MAX, &count) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < count && i < MEMBERS_MAX; i++) {
+        if (pids[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int cgroup_open_figures(const struct group_trees *trees, const char *folder,
+                        int64_t pid, struct cgroup_figures **ret_figures)
+{
+    char twin[HOST_PATH_MAX];
+    const char *path = NULL;
+    int result = cgroup_figures_open(folder, ret_figures);
+    for (size_t i = 0; i < trees->count && path == NULL; i++) {
+        path = path_within(&trees->list[i], folder);
+    }
+    for (size_t i = 0; i < trees->count && result == -ENOENT && path != NULL;
+         i++) {
+        const struct group_tree *tree = &trees->list[i];
+        if (tree->has_memory &&
+            snprintf(twin, sizeof twin, "%s%s", tree->folder, path) <
+                (int)sizeof twin &&
+            has_member(twin, pid)) {
+            result = cgroup_figures_open(twin, ret_figures);
+        }
+    }
+    return result;
+}

@@ -21,6 +21,16 @@
 static char root[] = "/tmp/plateau-cgroup.XXXXXX";
 static struct group_trees *trees;
 
+static void add_file(const char *path, const char *text)
+{
+    char full[HOST_PATH_MAX];
+    (void)snprintf(full, sizeof full, "%s/%s", root, path);
+    FILE *file = fopen(full, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    (void)fclose(file);
+}
+
 static void add_group(const char *path, const char *pids)
 {
     char full[HOST_PATH_MAX];
@@ -28,10 +38,7 @@ static void add_group(const char *path, const char *pids)
     (void)snprintf(full, sizeof full, "%s/%s", root, path);
     (void)host_make_folder(full, made);
     (void)snprintf(full, sizeof full, "%s/%s/cgroup.procs", root, path);
-    FILE *file = fopen(full, "w");
-    assert_non_null(file);
-    assert_true(fputs(pids, file) >= 0);
-    (void)fclose(file);
+    add_file(full + strlen(root) + 1, pids);
 }
 
 static int set_up(void **state)
@@ -53,6 +60,7 @@ static int set_up(void **state)
     add_group("one/docker/" ID, "51\n");
     add_group("one/system.slice/cron.service", "61\n");
     trees->count = 2;
+    trees->list[1].has_memory = true;
     (void)snprintf(trees->list[0].folder, HOST_PATH_MAX, "%s/two", root);
     (void)snprintf(trees->list[1].folder, HOST_PATH_MAX, "%s/one", root);
     return 0;
@@ -128,12 +136,43 @@ static void a_path_is_a_folder_or_one_within_a_tree(void **state)
                    "is no cgroup");
 }
 
+/* The memory figure of |path| as who is in it as |pid| gets it; -1: none. */
+static int64_t memory_of(const char *path, int64_t pid)
+{
+    char full[HOST_PATH_MAX];
+    struct cgroup_figures *figures = NULL;
+    struct cgroup_sample sample = {-1, -1, -1, -1};
+    (void)snprintf(full, sizeof full, "%s/%s", root, path);
+    if (cgroup_open_figures(trees, full, pid, &figures) == 0) {
+        assert_int_equal(cgroup_figures_read(figures, &sample), 0);
+    }
+    cgroup_figures_free(figures);
+    return sample.memory_bytes;
+}
+
+static void figures_are_the_groups_own_or_of_its_twin(void **state)
+{
+    (void)state;
+    add_group("two/system.slice/own.service", "71\n");
+    add_file("two/system.slice/own.service/memory.current", "4096\n");
+    assert_int_equal(memory_of("two/system.slice/own.service", 71), 4096);
+
+    add_group("two/system.slice/twin.service", "72\n");
+    assert_int_equal(memory_of("two/system.slice/twin.service", 72), -1);
+    add_group("one/system.slice/twin.service", "72\n");
+    add_file("one/system.slice/twin.service/memory.usage_in_bytes", "8192\n");
+    assert_int_equal(memory_of("two/system.slice/twin.service", 72), 8192);
+    /* Called alike, and others are in it. */
+    assert_int_equal(memory_of("two/system.slice/twin.service", 73), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_is_found_with_or_without_its_ending),
         cmocka_unit_test(a_container_is_found_by_the_beginning_of_its_id),
         cmocka_unit_test(a_path_is_a_folder_or_one_within_a_tree),
+        cmocka_unit_test(figures_are_the_groups_own_or_of_its_twin),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -293,11 +293,30 @@ static int look_into_group(const struct subject *subject,
     return crowd_update(place->crowd, pids, count);
 }
 
-static void note_first(struct subject_place *place)
+/* What is charged to it comes on top: a tree without such figures is no
+ * failure. */
+static void open_figures(const struct subject *subject,
+                         struct subject_place *place)
+{
+    struct group_trees *trees = calloc(1, sizeof *trees);
+    if (trees != NULL && group_trees_find(trees) == 0) {
+        (void)cgroup_open_figures(trees, subject->folder, place->info.pid,
+                                  &place->figures);
+    }
+    free(trees);
+}
+
+/* The folder of a service that was restarted is another one, by the same name:
+ * its files are opened anew. */
+static void note_first(const struct subject *subject,
+                       struct subject_place *place)
 {
     place->is_filled = place->crowd->count > 0;
+    cgroup_figures_free(place->figures);
+    place->figures = NULL;
     if (place->is_filled) {
         (void)process_find(place->crowd->members[0].pid, &place->info);
+        open_figures(subject, place);
     }
 }
 
@@ -360,7 +379,7 @@ static int find_group(struct subject *subject, struct err *err)
                 strerror(-result), CROWD_MEMBERS_MAX);
         return result;
     }
-    note_first(place);
+    note_first(subject, place);
     if (crowd_sample(place->crowd, PROBE_DETAIL, &sample) == PROBE_OK &&
         sample.private_bytes < 0) {
         return blame_reading(&place->info, -EACCES, err);
@@ -423,6 +442,8 @@ static void empty_place(struct subject *subject, struct subject_place *place)
     if (place->crowd != NULL) {
         crowd_deinit(place->crowd);
     }
+    cgroup_figures_free(place->figures);
+    place->figures = NULL;
     place->is_filled = false;
 }
 
@@ -457,7 +478,7 @@ int subject_look(struct subject *subject, struct subject_place *place)
         return SUBJECT_GONE;
     }
     if (result == CROWD_REPLACED) {
-        note_first(place);
+        note_first(subject, place);
         return SUBJECT_REPLACED;
     }
     return result;
@@ -483,7 +504,7 @@ int subject_refill(struct subject *subject, struct subject_place *place)
     if (look_into_group(subject, place) < 0) {
         return SUBJECT_GONE;
     }
-    note_first(place);
+    note_first(subject, place);
     return place->is_filled ? SUBJECT_OK : SUBJECT_GONE;
 }
 

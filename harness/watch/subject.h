@@ -14,6 +14,7 @@
 
 #include "err.h"
 #include "host.h"
+#include "sample/cgroup_figures.h"
 #include "watch/crowd.h"
 #include "watch/process.h"
 
@@ -43,9 +44,11 @@ struct subject_place {
     char role[SUBJECT_NAME_SIZE]; /* fit for a role's name: "nginx" */
     uint32_t ordinal;             /* among those of that role */
     bool is_filled;
-    struct process_info info; /* of a process, or the first of a cgroup */
-    int pidfd;                /* of a process; -1 */
-    struct crowd *crowd;      /* of a cgroup; NULL */
+    struct process_info info;       /* of a process, or the first of a cgroup */
+    int pidfd;                      /* of a process; -1 */
+    struct crowd *crowd;            /* of a cgroup; NULL */
+    struct cgroup_figures *figures; /* what is charged to that, for as long as
+                                       the place is filled; NULL: not known */
 };
 
 /* Zeroes are one to be filled. */

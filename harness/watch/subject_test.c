@@ -2,6 +2,8 @@
  * copies of one program under names of their own. */
 #include "watch/subject.h"
 
+#include "isolate/group.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -228,6 +230,49 @@ static void names_become_fit_for_roles(void **state)
     (void)strcpy(name, ours);
 }
 
+/* A child in |place|, that stays until it is killed. */
+static pid_t start_in(const struct group_place *place)
+{
+    pid_t pid = start(0);
+    char number[32];
+    int length = snprintf(number, sizeof number, "%d", (int)pid);
+    assert_int_equal(write(group_place_fd(place), number, (size_t)length),
+                     length);
+    return pid;
+}
+
+static void a_group_has_figures_of_its_own_for_as_long_as_it_lives(void **state)
+{
+    (void)state;
+    struct group *group = NULL;
+    struct group_place *place = NULL;
+    struct cgroup_sample sample;
+    struct err err = {0};
+    if (group_new(&group, &err) != 0) {
+        (void)printf("# skipped: no control groups here: %s\n", err.sentence);
+        return;
+    }
+    assert_int_equal(group_add(group, "watched", 0, &place, &err), 0);
+    assert_refused(SUBJECT_BY_CGROUP, group_place_folder(place), -ESRCH,
+                   "holds no process");
+    pid_t pid = start_in(place);
+    struct subject *subject =
+        find(SUBJECT_BY_CGROUP, group_place_folder(place), false);
+    struct subject_place *watched = &subject->places[0];
+    assert_non_null(watched->figures);
+    assert_int_equal(cgroup_figures_read(watched->figures, &sample), 0);
+    assert_true(sample.memory_bytes >= 0);
+    end(pid);
+    assert_int_equal(subject_look(subject, watched), SUBJECT_GONE);
+    assert_null(watched->figures);
+    pid = start_in(place);
+    assert_int_equal(subject_refill(subject, watched), SUBJECT_OK);
+    assert_non_null(watched->figures);
+    release(subject);
+    end(pid);
+    group_free(group);
+}
+
 /* --- crowds --------------------------------------------------------------- */
 
 static void a_crowd_adds_its_members_up(void **state)
@@ -279,6 +324,8 @@ int main(void)
         cmocka_unit_test(all_of_a_name_are_found_and_their_children_are_theirs),
         cmocka_unit_test(a_successor_of_the_name_fills_the_place),
         cmocka_unit_test(names_become_fit_for_roles),
+        cmocka_unit_test(
+            a_group_has_figures_of_its_own_for_as_long_as_it_lives),
         cmocka_unit_test(a_crowd_adds_its_members_up),
         cmocka_unit_test(a_crowd_none_of_whom_stayed_was_replaced),
     };

@@ -77,6 +77,13 @@ void watch_note_beginning(struct recorder *recorder,
     recorder_note(recorder, "machine.system", "%s", host_describe(text));
     recorder_note(recorder, "machine.cpus", "%ld", host_cpus());
     recorder_note(recorder, "watch.what", "%s", words);
+    if (subject->places[0].crowd != NULL) {
+        recorder_note(recorder, "machine.cgroups", "%s",
+                      subject->places[0].figures != NULL
+                          ? "figures of the watched group"
+                          : "none: no tree has memory figures of the "
+                            "watched group");
+    }
 }
 
 void watch_note_events(struct recorder *recorder, const struct events *events,

@@ -215,6 +215,7 @@ static int begin_life(struct watched *watched)
     }
     record_life(watched, -1);
     sampler_read_by(watching->sampler, watched->slot_id, read_watched, watched);
+    sampler_slot_group(watching->sampler, watched->slot_id, place->figures);
     return result < 0 ? result : 0;
 }
 
@@ -222,6 +223,7 @@ static void end_life(struct watched *watched)
 {
     struct watching *watching = watched->watching;
     sampler_process_ended(watching->sampler, watched->slot_id);
+    sampler_slot_group(watching->sampler, watched->slot_id, NULL);
     probe_free(watched->probe);
     watched->probe = NULL;
     if (watching->tree != NULL) {
