@@ -16,12 +16,17 @@
 enum { RANKED_MAX = 256 }; /* counts that are looked at */
 
 static const double start_dropped = 0.15; /* of the rows: warm-up */
-/* Counts that leave as little of memory's growth open as each other are taken
- * to go with it alike: within this factor, and all that leave this or less. */
-static const double alike_open = 1e-3;
+/* Counts that leave as little of memory's variance open as the best of them are
+ * taken to go with it alike: up to so many times as much (with 20 rows, by F,
+ * one chance in 300 of two that are alike), and all that leave this or less:
+ * read one moment apart now and then, they differ by as much. */
 static const double alike_open_factor = 4.;
-static const double open_max = 0.25; /* all that leave more go with it badly */
+static const double alike_open = 1e-4;
+static const double badly_open =
+    0.125; /* all that leave more go with it badly */
 static const double alike_factor = 1.5; /* likewise for their growth */
+static const double most =
+    0.75; /* of memory's growth: of a part that is most */
 /* Slopes over their standard errors: of memory on a count, of a size class. */
 static const double certainty_min = 2.;
 static const double growth_certainty_min = 3.; /* of memory on the events */
@@ -79,18 +84,39 @@ const char *climbed_kind_name(enum climbed_kind kind)
 /* --- counts ----------------------------------------------------------------
  */
 
-/* Lower is better; equal ones go by the rest. */
-static int open_of(double with_memory)
-{
-    double open = isnan(with_memory) ? 1. : 1. - with_memory;
-    open = fmin(open, open_max);
-    return (int)round(log(fmax(open, alike_open) / alike_open) /
-                      log(alike_open_factor));
-}
-
 static bool goes_badly(const struct climbed *climbed)
 {
-    return climbed->open == open_of(1. - open_max);
+    return climbed->open > badly_open;
+}
+
+/* What is level goes for itself: it is behind all the others. */
+static int by_open(const void *a, const void *b)
+{
+    const struct climbed *left = a, *right = b;
+    int level = (int)left->column->is_level - (int)right->column->is_level;
+    return level != 0 ? level
+                      : (left->open > right->open) - (left->open < right->open);
+}
+
+/* Ranks begin at their best: a fixed scale would have steps, with what is alike
+ * now and then on both sides of one, and what is not on the same. */
+static void put_in_ranks(struct climbed *all, size_t count)
+{
+    const struct climbed *best = all;
+    int rank = 0;
+    qsort(all, count, sizeof *all, by_open);
+    for (size_t i = 0; i < count; i++) {
+        bool is_alike =
+            goes_badly(best)
+                ? goes_badly(&all[i])
+                : all[i].open <=
+                      fmax(alike_open, alike_open_factor * best->open);
+        if (!is_alike || all[i].column->is_level != best->column->is_level) {
+            best = &all[i];
+            rank++;
+        }
+        all[i].rank = rank;
+    }
 }
 
 static int size_of(double growth)
@@ -105,8 +131,7 @@ static int compare_counts(const void *a, const void *b)
     int size = size_of(left->per_hour) - size_of(right->per_hour);
     int kind = (int)left->kind - (int)right->kind;
     const int keys[] = {
-        (int)l->is_level - (int)r->is_level,
-        left->open - right->open,
+        left->rank - right->rank,
         (int)r->has_climbed - (int)l->has_climbed,
         goes_badly(left) ? kind : size,
         goes_badly(left) ? size : kind,
@@ -146,8 +171,9 @@ static bool measure(const struct view *view, const struct panel_column *column,
         ret_climbed->each = line.slope;
     }
     /* Memory that is not sure to climb does not say which count comes first. */
-    ret_climbed->open = open_of(
-        view->memory->has_climbed ? ret_climbed->with_memory : (double)NAN);
+    ret_climbed->open = view->memory->has_climbed && view->grows
+                            ? 1. - ret_climbed->with_memory
+                            : 1.;
     return ret_climbed->per_hour > 0.;
 }
 
@@ -172,6 +198,7 @@ static size_t take_counts(const struct view *view, struct climbed *all)
         }
     }
     if (count > 1) {
+        put_in_ranks(all, count);
         qsort(all, count, sizeof *all, compare_counts);
     }
     return count < CLIMBED_COUNTS_MAX ? count : CLIMBED_COUNTS_MAX;
@@ -359,7 +386,7 @@ static size_t place_of_parts(const struct climbed *counts, size_t count,
                              const struct climbed *parts, size_t parts_count)
 {
     size_t place = 0;
-    if (parts_count == 0 || parts[0].with_memory < 1. - open_max) {
+    if (parts_count == 0 || parts[0].with_memory < most) {
         return count;
     }
     while (place < count &&

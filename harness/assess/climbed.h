@@ -7,11 +7,11 @@
  * qualifies when a line through its growth explains most of it and the growth
  * is more than a few; what the judge called level comes last all the same.
  * First comes the count that goes best with the memory; of those that go with
- * it equally well, what the judge called a CLIMB comes first, then that of
- * which there is more (of a connection and its three timers, the connection),
- * then pairs before gauges: a gauge may be a cache that is filling, a pair that
- * climbs is a leak by its nature. Where memory does not climb, or goes badly
- * with every count, pairs come before that.
+ * it about as well as the best, what the judge called a CLIMB comes first, then
+ * that of which there are fewer (of a connection and its three timers, the
+ * connection), then pairs before gauges: a gauge may be a cache that is
+ * filling, a pair that climbs is a leak by its nature. Where memory does not
+ * climb, or goes badly with every count, pairs come before that.
  *
  * What a count explains of memory's growth, in bytes an event, is the bytes
  * for one of it (least squares of memory on it) times its growth an event.
@@ -64,7 +64,8 @@ struct climbed {
     double bytes_per_event; /* what it explains; NaN: not known, or as
                              * |in_step_with| */
     const struct panel_column *in_step_with; /* a count above; NULL */
-    int open; /* of a count: how much of memory it leaves open, in steps */
+    double open; /* of a count: 0 to 1, of memory's variance; 1: not known */
+    int rank;    /* of a count: 0 go best with memory; the same: alike */
     char sentence[CLIMBED_SENTENCE_SIZE];
 };
 

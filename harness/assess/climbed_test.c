@@ -139,6 +139,31 @@ static void what_is_in_step_is_not_counted_twice(void **state)
     assert_non_null(strstr(made.ranking[0].sentence, "(100 % of its growth)"));
 }
 
+/* Some connections have a timer, about the same part of them at all times: that
+ * there are fewer timers does not make them the cause. */
+static void what_goes_nearly_as_well_is_no_better_for_being_fewer(void **state)
+{
+    (void)state;
+    struct made made;
+    begin(&made);
+    double *loops = add(&made, &pair, "loops", 1);
+    double *table = add(&made, &gauge, "table", 1);
+    double *timers = add(&made, &pair, "timers", 1);
+    for (int i = 0; i < ROWS; i++) {
+        loops[i] = floor(80 * i + noise(&made, 60));
+        table[i] = floor(90 * i + noise(&made, 600));
+        timers[i] = floor(0.25 * loops[i] + noise(&made, 12));
+        made.values[0][i] =
+            5e5 + 4e4 * loops[i] + 300 * table[i] + noise(&made, 4000);
+    }
+    assert_int_equal(rank(&made, &no_sites), 4);
+    assert_string_equal(made.ranking[0].name, "loops");
+    assert_string_equal(made.ranking[1].name, "table");
+    assert_string_equal(made.ranking[2].name, "timers");
+    assert_ptr_equal(made.ranking[2].in_step_with, &made.columns[1]);
+    assert_true(1. - made.ranking[2].with_memory < 2e-3);
+}
+
 /* Counted one moment apart now and then, and memory with the second of them. */
 static void the_same_thing_under_two_names_is_one(void **state)
 {
@@ -291,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_line_knows_how_sure_it_is),
         cmocka_unit_test(two_causes_share_the_growth),
         cmocka_unit_test(what_is_in_step_is_not_counted_twice),
+        cmocka_unit_test(what_goes_nearly_as_well_is_no_better_for_being_fewer),
         cmocka_unit_test(the_same_thing_under_two_names_is_one),
         cmocka_unit_test(what_was_judged_level_comes_behind_what_climbs),
         cmocka_unit_test(a_leak_that_nothing_counts_is_laid_at_a_size_class),
