@@ -482,6 +482,9 @@ static void loop_until_done(struct run *run)
         ev_run(run->loop, 0);
     }
     stop_watchers(run);
+    if (run->options->scenario->has_heap_profiles) {
+        dumps_close_folder(run->folder);
+    }
     progress_clear(&run->progress);
     note_end(run);
     recorder_commit(&run->recorder);

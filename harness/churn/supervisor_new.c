@@ -2,6 +2,7 @@
  * go wrong goes wrong here, before anything is started. */
 #include "churn/supervisor_state.h"
 
+#include "heap/dumps.h"
 #include "host.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -114,6 +116,17 @@ static int make_folder(const char *run_folder, const char *name,
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof path, "%s/%s", run_folder, name);
     return slot_make_folder(path, err);
+}
+
+static int make_dumps_folder(const char *run_folder, struct err *err)
+{
+    int result = dumps_open_folder(run_folder);
+    if (result != 0) {
+        err_set(err, run_folder, 0, 0,
+                "cannot make the folder for heap profiles: %s",
+                strerror(-result));
+    }
+    return result;
 }
 
 static int make_tide(struct supervisor *supervisor)
@@ -234,7 +247,7 @@ int supervisor_new(const struct supervisor_config *config,
         result = make_folder(config->run_folder, "logs", err);
     }
     if (result == 0 && config->scenario->has_heap_profiles) {
-        result = make_folder(config->run_folder, "heap", err);
+        result = make_dumps_folder(config->run_folder, err);
     }
     for (uint32_t i = 0; result == 0 && i < supervisor->counts.slots; i++) {
         result = slot_open(&supervisor->slots[i], err);

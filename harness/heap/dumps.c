@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 4600 };
@@ -16,6 +17,31 @@ char *dumps_path(const char *folder, const char *observer, uint32_t ebb,
     (void)snprintf(path, size, "%s/heap/%s.%u.heap", folder, observer,
                    (unsigned)ebb);
     return path;
+}
+
+static char *folder_path(const char *folder, char path[PATH_SIZE])
+{
+    (void)snprintf(path, PATH_SIZE, "%.4500s/heap", folder);
+    return path;
+}
+
+int dumps_open_folder(const char *folder)
+{
+    char path[PATH_SIZE];
+    (void)folder_path(folder, path);
+    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+        return -errno;
+    }
+    /* The umask is not asked. */
+    return geteuid() == 0 && chmod(path, 01777) < 0 ? -errno : 0;
+}
+
+void dumps_close_folder(const char *folder)
+{
+    char path[PATH_SIZE];
+    if (geteuid() == 0) {
+        (void)chmod(folder_path(folder, path), 0755);
+    }
 }
 
 /* "observer-0.12.heap" of "observer-0" is 12; 0 is none. */
@@ -43,8 +69,7 @@ int dumps_list(const char *folder, const char *observer, uint32_t **ret_ebbs,
 {
     char path[PATH_SIZE];
     size_t count = 0;
-    (void)snprintf(path, sizeof path, "%.4500s/heap", folder);
-    DIR *dir = opendir(path);
+    DIR *dir = opendir(folder_path(folder, path));
     if (dir == NULL) {
         return -errno;
     }

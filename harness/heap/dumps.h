@@ -16,6 +16,14 @@ enum {
     DUMPS_LISTED_MAX = 4096, /* files looked at; later ones are not seen */
 };
 
+/* Makes the run |folder|'s folder for them. Where we are root it is everybody's
+ * to write to, though not to remove from, while targets live: one that was
+ * started as root may have become somebody else. 0 or -errno. */
+int dumps_open_folder(const char *folder);
+
+/* No target writes there any more: it is ours alone. */
+void dumps_close_folder(const char *folder);
+
 /* Lists the ebbs at which |observer| ("observer-0") left a dump in the run
  * |folder|, ascending, at most DUMPS_LISTED_MAX; the caller frees *ret_ebbs. 0
  * (also when there are none), or -errno: -ENOENT when there is no folder

@@ -107,6 +107,23 @@ static void keeps_the_first_the_last_and_an_even_rest(void **state)
     free(ebbs);
 }
 
+/* Who was started as root may have become somebody else. */
+static void while_targets_live_root_lets_everybody_write(void **state)
+{
+    (void)state;
+    char path[80];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/heap", folder);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(dumps_open_folder(folder), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal((st.st_mode & 07777) == 01777, geteuid() == 0);
+    dumps_close_folder(folder);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 01002, 0);
+    assert_int_equal(dumps_open_folder("/nowhere"), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +132,8 @@ int main(void)
         cmocka_unit_test(without_a_folder_there_is_no_list),
         cmocka_unit_test_setup_teardown(
             keeps_the_first_the_last_and_an_even_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            while_targets_live_root_lets_everybody_write, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

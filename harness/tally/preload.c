@@ -32,6 +32,7 @@
 #include "plateau_tally.h"
 
 #include "build_ids.h"
+#include "dump_folder.h"
 #include "interposed_malloc.h"
 #include "size_classes.h"
 
@@ -168,7 +169,7 @@ static void open_jemalloc(bool has_prefix)
 
 static void append_build_ids(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    int fd = dump_folder_open_file(path, O_WRONLY | O_APPEND);
     if (fd >= 0) {
         build_ids_append(fd);
         (void)close(fd);
@@ -178,7 +179,9 @@ static void append_build_ids(const char *path)
 /* Of a jemalloc that was told to profile; another says so and writes none. */
 static void profile_jemalloc(const char *path)
 {
-    if (preload.mallctl("prof.dump", NULL, NULL, &path, sizeof path) == 0) {
+    char text[PATH_SIZE];
+    const char *place = dump_folder_path(path, text, sizeof text);
+    if (preload.mallctl("prof.dump", NULL, NULL, &place, sizeof place) == 0) {
         append_build_ids(path);
     }
 }
@@ -215,14 +218,14 @@ static void publish_glibc(void)
 
 static void profile_glibc(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = dump_folder_open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
     if (fd >= 0) {
         bool has_any = interposed_malloc_write(fd) != -ENODATA;
         (void)close(fd);
         if (has_any) {
             append_build_ids(path);
         } else {
-            (void)unlink(path);
+            dump_folder_unlink(path);
         }
     }
 }
@@ -344,14 +347,18 @@ static bool start_thread(void)
     return result == 0;
 }
 
-/* Of glibc's allocator, where the harness wants profiles. */
-static void begin_samples(void)
+/* Where the harness wants profiles: of glibc's allocator by samples. */
+static void begin_profiles(void)
 {
     const char *prefix = getenv(PLATEAU_TALLY_HEAP_ENV);
     const char *sample = getenv(PLATEAU_TALLY_HEAP_SAMPLE_ENV);
     unsigned long long sample_bytes =
         sample != NULL ? strtoull(sample, NULL, 10) : 0;
-    if (prefix != NULL && prefix[0] != '\0' && sample_bytes > 0) {
+    if (prefix == NULL || prefix[0] == '\0') {
+        return;
+    }
+    dump_folder_hold(prefix);
+    if (preload.allocator == &glibc && sample_bytes > 0) {
         (void)interposed_malloc_begin(sample_bytes, preload.tally->generation);
     }
 }
@@ -370,9 +377,7 @@ __attribute__((constructor)) static void begin(void)
             }
         }
         preload.allocator->publish();
-        if (preload.allocator == &glibc) {
-            begin_samples();
-        }
+        begin_profiles();
         (void)start_thread();
     }
     errno = before;

@@ -6,6 +6,8 @@
  *   c   starts itself once more, which then exits: a child that inherits
  *   e   executes itself once more in its own place
  *   t   THREADS threads allocate 1 MiB each, likewise, which stays
+ *   u   becomes nobody, as a daemon does that was started as root
+ *   d   closes every descriptor that it does not know
  *   s   they allocate, resize and free in every way there is, while children
  *       are forked which do so too; all is freed at the end
  *
@@ -29,6 +31,7 @@ enum {
     TURNS = 40000,
     HELD = 64,
     FORKS = 30,
+    NOBODY = 65534,
 };
 
 static void *pieces[PIECES_MAX];
@@ -204,6 +207,16 @@ int main(int argc, char **argv)
             break;
         case 's':
             run_threads(strain, FORKS);
+            break;
+        case 'u':
+            if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0) {
+                return 1;
+            }
+            break;
+        case 'd':
+            for (int fd = 3; fd < 1024; fd++) {
+                (void)close(fd);
+            }
             break;
         default:
             break;

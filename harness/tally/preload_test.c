@@ -5,6 +5,7 @@
  * none). */
 #include "plateau_tally.h"
 
+#include "heap/dumps.h"
 #include "heap/profile_file.h"
 #include "sample/tally_page.h"
 
@@ -32,7 +33,8 @@ struct fixture {
     struct tally_page page;
     pid_t pid;
     int to, from;
-    char folder[64]; /* for profiles */
+    char run[64];    /* a folder, closed to others */
+    char folder[80]; /* in it, for profiles */
 };
 
 /* The environment of a target that is to be profiled. */
@@ -51,8 +53,10 @@ static void begin(struct fixture *f, const char *library, const char *allocator,
 {
     int in[2], out[2];
     char preload[1024], tally[32];
-    (void)snprintf(f->folder, sizeof f->folder, "/tmp/plateau-preload.XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    (void)snprintf(f->run, sizeof f->run, "/tmp/plateau-preload.XXXXXX");
+    assert_non_null(mkdtemp(f->run));
+    assert_int_equal(dumps_open_folder(f->run), 0);
+    (void)snprintf(f->folder, sizeof f->folder, "%s/heap", f->run);
     assert_int_equal(tally_page_init(&f->page), 0);
     assert_int_equal(tally_page_reset(&f->page, 1), 0);
     assert_int_equal(pipe(in), 0);
@@ -97,6 +101,7 @@ static void end(struct fixture *f)
     tally_page_deinit(&f->page);
     (void)unlink(profile_of(f, path));
     assert_int_equal(rmdir(f->folder), 0);
+    assert_int_equal(rmdir(f->run), 0);
 }
 
 static void tell(struct fixture *f, char letter)
@@ -374,6 +379,52 @@ static void a_stub_before_glibcs_malloc_is_no_allocator(void **state)
     program = usual;
 }
 
+/* So do mosquitto and nginx, started as root; the run's folder is closed to
+ * them then. */
+static void who_became_somebody_else_is_profiled(const char *library,
+                                                 const char *allocator,
+                                                 enum profile_kind kind)
+{
+    struct fixture f;
+    double error = 0;
+    enum profile_kind found = PROFILE_DHAT;
+    begin(&f, library, allocator, true);
+    tell(&f, 'u');
+    tell(&f, 'm');
+    (void)ask_for(&f, 1);
+    assert_true(profiled(&f, &error, &found) > 0);
+    assert_int_equal(found, kind);
+    end(&f);
+}
+
+static void rights_that_are_given_up_are_not_missed(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# skipped: only root can become somebody else\n");
+        return;
+    }
+    who_became_somebody_else_is_profiled(libraries[1], "", PROFILE_SAMPLED);
+    if (jemalloc[0] != '\0') {
+        who_became_somebody_else_is_profiled(libraries[1], jemalloc,
+                                             PROFILE_JEMALLOC);
+    }
+}
+
+static void a_program_may_close_what_it_does_not_know(void **state)
+{
+    struct fixture f;
+    double error = 0;
+    enum profile_kind found = PROFILE_DHAT;
+    (void)state;
+    begin(&f, libraries[1], "", true);
+    tell(&f, 'd');
+    tell(&f, 'm');
+    (void)ask_for(&f, 1);
+    assert_true(profiled(&f, &error, &found) > 0);
+    end(&f);
+}
+
 static void threads_and_forks_run_as_without_it(void **state)
 {
     struct fixture f;
@@ -420,6 +471,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_the_sampler_glibc_has_no_profile),
         cmocka_unit_test(an_allocator_of_its_own_has_no_figures),
         cmocka_unit_test(a_stub_before_glibcs_malloc_is_no_allocator),
+        cmocka_unit_test(rights_that_are_given_up_are_not_missed),
+        cmocka_unit_test(a_program_may_close_what_it_does_not_know),
         cmocka_unit_test(threads_and_forks_run_as_without_it),
         cmocka_unit_test(nothing_happens_without_a_harness),
     };
