@@ -37,8 +37,8 @@ struct guardian_config {
  * not return. -errno: this is the process that called, unguarded. */
 int guardian_begin(const struct guardian_config *config);
 
-/* Says which control group the run has made (isolate/group.h), so that it goes
- * when everybody is dead. NULL: none any more. Does nothing when unguarded. */
+/* Says which control group the run has made (isolate/group.h): who is in it
+ * dies as well, and it goes when everybody is dead. NULL: none any more. Does nothing when unguarded. */
 void guardian_tell_group(const char *folder);
 
 /* Says where the run is kept, for the guardian's sentence and for tidy(). Does

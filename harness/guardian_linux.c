@@ -79,7 +79,14 @@ static void send_signal(int pidfd, int signal)
 
 /* --- sweeping ------------------------------------------------------------- */
 
-/* Kills whoever descends from us until nobody does; how many there were. */
+/* Kills who is in the run's control group. False: nobody is. */
+static bool kill_group(void)
+{
+    return atomic_load(&shared->has_group) && group_kill(shared->group);
+}
+
+/* Kills whoever descends from us or is in the run's group until nobody is left;
+ * how many descended. */
 static int64_t sweep(void)
 {
     const struct tree_config config = {.adopts = true};
@@ -87,14 +94,16 @@ static int64_t sweep(void)
     struct tree_counts counts = {0};
     int64_t until_ms = now_ms() + SWEEP_MS_MAX;
     int64_t pause_ms = 1;
-    if (!tree_has_children() || tree_new(&config, &tree) != 0) {
+    if ((!tree_has_children() && !kill_group()) ||
+        tree_new(&config, &tree) != 0) {
         return 0;
     }
     for (;;) {
         (void)tree_look_at_all(tree, host_now_ns());
         (void)tree_kill_all(tree, SIGKILL);
+        bool is_left = kill_group();
         (void)tree_reap(tree);
-        if (!tree_has_children() || now_ms() > until_ms) {
+        if ((!is_left && !tree_has_children()) || now_ms() > until_ms) {
             break;
         }
         sleep_ms(pause_ms);

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "guardian.h"
+#include "isolate/group.h"
 
 /* A whole family of processes: the front is forked by the test, the rest by
  * guardian_begin(). Everybody in it holds the writing end of one pipe: when the
@@ -38,6 +39,7 @@ struct family {
     int words; /* what they print to standard error */
 };
 
+static char group_folder_told[4096]; /* "": none */
 static char folder[] = "/tmp/plateau-guardian-test.XXXXXX";
 
 static void tidy(const char *path)
@@ -92,6 +94,9 @@ static void be_supervisor(const char *how, int tell)
     struct told told = {.guardian = getppid(), .supervisor = getpid()};
     const struct sigaction action = {.sa_handler = on_term};
     guardian_tell_folder(folder);
+    if (group_folder_told[0] != '\0') {
+        guardian_tell_group(group_folder_told);
+    }
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGINT, SIG_DFL);
     if (strstr(how, "strays") != NULL) {
@@ -210,6 +215,55 @@ static void a_killed_supervisor_leaves_nobody(void **state)
     assert_int_equal(access(half, F_OK), -1);
 }
 
+/* No descendant of the supervisor's, but in its group. */
+static pid_t start_stranger(const struct group_place *place)
+{
+    char byte;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (write(group_place_fd(place), "0", 1) == 1) {
+            (void)!write(ends[1], "x", 1);
+            (void)pause();
+        }
+        _exit(1);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return pid;
+}
+
+static void a_killed_supervisors_group_is_emptied_and_goes(void **state)
+{
+    (void)state;
+    struct family family;
+    struct group *group = NULL;
+    struct group_place *place = NULL;
+    struct err err = {0};
+    char words[WORDS_SIZE];
+    int status = 0;
+    if (group_new(&group, &err) != 0) {
+        (void)printf("# skipped: no control groups here: %s\n", err.sentence);
+        return;
+    }
+    assert_int_equal(group_add(group, "a-0", 0, &place, &err), 0);
+    (void)snprintf(group_folder_told, sizeof group_folder_told, "%s",
+                   group_folder(group));
+    pid_t stranger = start_stranger(place);
+    start_family(&family, "strays");
+    assert_int_equal(kill(family.told.supervisor, SIGKILL), 0);
+    assert_int_equal(waitpid(stranger, &status, 0), stranger);
+    assert_true(WIFSIGNALED(status));
+    (void)see_them_end(&family, words);
+    assert_non_null(strstr(words, "3 processes"));
+    assert_int_equal(access(group_folder_told, F_OK), -1);
+    group_folder_told[0] = '\0';
+    group_free(group);
+}
+
 static void a_killed_front_stops_the_supervisor(void **state)
 {
     (void)state;
@@ -296,6 +350,7 @@ int main(void)
         cmocka_unit_test(an_exit_code_passes_through),
         cmocka_unit_test(what_a_supervisor_forgets_is_ended),
         cmocka_unit_test(a_killed_supervisor_leaves_nobody),
+        cmocka_unit_test(a_killed_supervisors_group_is_emptied_and_goes),
         cmocka_unit_test(a_killed_front_stops_the_supervisor),
         cmocka_unit_test(a_killed_guardian_is_replaced_by_the_front),
         cmocka_unit_test(of_three_two_may_be_killed),

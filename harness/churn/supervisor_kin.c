@@ -10,7 +10,8 @@
  * and found by the next look, at the latest at the end of the run. Somebody
  * hangs in the kernel and does not die: after KIN_GONE_S the run ends without
  * it, and says so; the guardian tries once more. Whose an orphan is cannot be
- * told (tree.h): it lives until the end of the run. */
+ * told (tree.h; an observer with a control group has none such): it lives until
+ * the end of the run. */
 #include "churn/supervisor_state.h"
 
 #include "host.h"
@@ -28,6 +29,20 @@ enum {
     KIN_ROUNDS_MAX = 8, /* of killing, when a target has ended */
 };
 
+/* Who is in an observer's control group is its own, however it got away. */
+static uint32_t owner_by_group(void *context, int64_t pid)
+{
+    const struct supervisor *supervisor = context;
+    const struct group_place *place =
+        supervisor->group != NULL ? group_find(supervisor->group, pid) : NULL;
+    for (uint32_t i = 0; place != NULL && i < supervisor->counts.slots; i++) {
+        if (supervisor->slots[i].place == place) {
+            return i;
+        }
+    }
+    return TREE_NOBODY;
+}
+
 int supervisor_kin_open(struct supervisor *supervisor)
 {
     struct slot_config *slot_config = &supervisor->slot_config;
@@ -39,6 +54,8 @@ int supervisor_kin_open(struct supervisor *supervisor)
         .is_own = spawn_owns,
         .mark_name = SLOT_MARK_NAME,
         .mark = slot_config->mark,
+        .owner = owner_by_group,
+        .context = supervisor,
     };
     return tree_new(&config, &supervisor->tree);
 }
@@ -75,17 +92,19 @@ void supervisor_kin_end(struct slot *slot)
     }
 }
 
-/* One round of killing; whether nobody is left. */
+/* One round of killing; whether nobody is left. Who is in a group of the run's
+ * dies, whether it descends from us or not. */
 static bool sweep(struct supervisor *supervisor)
 {
     struct tree *tree = supervisor->tree;
-    if (!tree_has_children()) {
-        return true;
+    if (tree_has_children()) {
+        (void)tree_look_at_all(tree, host_now_ns());
+        (void)tree_kill_all(tree, SIGKILL);
     }
-    (void)tree_look_at_all(tree, host_now_ns());
-    (void)tree_kill_all(tree, SIGKILL);
+    bool is_empty = supervisor->group == NULL ||
+                    !group_kill(group_folder(supervisor->group));
     (void)tree_reap(tree);
-    return !tree_has_children();
+    return is_empty && !tree_has_children();
 }
 
 static void tell_who_is_left(struct supervisor *supervisor)

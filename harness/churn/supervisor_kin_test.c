@@ -17,6 +17,7 @@
 #include "churn/soak_fixture.h"
 
 #include "churn/slot_log.h"
+#include "host.h"
 #include "sample/tree.h"
 
 /* Targets that do what no target should. After each run nothing descends from
@@ -60,6 +61,40 @@ static void a_daemon_that_hides_whose_it_is_dies_with_the_run(void **state)
     expect_whole_run((const char *const[]){"child", "wipe", "session", "orphan",
                                            "deaf", "forever", "end", "ready",
                                            "forever", NULL});
+}
+
+static void of_an_observer_with_a_group_nobody_hides(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "child",   "wipe", "session", "orphan",  "deaf",
+        "forever", "end",  "ready",   "forever", NULL};
+    struct soak *soak = new_soak();
+    struct err err = {0};
+    (void)add_role(soak, "observer", ROLE_OBSERVER, 2, words);
+    soak->scenario.duration_s = 20;
+    soak->scenario.rate_per_s = 0;
+    assert_int_equal(make_supervisor(soak, &err), 0);
+    struct tree *tree = supervisor_tree(soak->supervisor);
+    struct tree_counts counts = {0};
+    bool has_groups = supervisor_group(soak->supervisor, NULL) != NULL;
+    supervisor_start(soak->supervisor);
+    while (has_groups && counts.found < 2) {
+        ev_run(soak->loop, EVRUN_ONCE);
+        (void)tree_look(tree, host_now_ns());
+        tree_counts(tree, &counts);
+    }
+    if (has_groups) {
+        assert_int_equal(counts.nobodys, 0);
+        assert_int_equal(tree_size(tree, 0), 1);
+        assert_int_equal(tree_size(tree, 1), 1);
+    } else {
+        (void)printf("# skipped: no control groups here\n");
+    }
+    supervisor_free(soak->supervisor);
+    soak->supervisor = NULL;
+    nobody_descends_from_us();
+    free_soak(soak);
 }
 
 static void zombies_of_a_target_go_with_it(void **state)
@@ -195,6 +230,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_daemon_that_left_its_session_dies_with_its_target),
         cmocka_unit_test(a_daemon_that_hides_whose_it_is_dies_with_the_run),
+        cmocka_unit_test(of_an_observer_with_a_group_nobody_hides),
         cmocka_unit_test(zombies_of_a_target_go_with_it),
         cmocka_unit_test(a_target_may_execute_itself_anew),
         cmocka_unit_test(workers_of_workers_die_with_their_target),

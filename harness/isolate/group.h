@@ -58,6 +58,16 @@ int group_place_fd(const struct group_place *place);
 /* How many processes in it the kernel has killed because of its limit. */
 int64_t group_place_kills(const struct group_place *place);
 
+/* The place that process |pid| is in, whatever became of its parent, its
+ * session and its environment; the group's. NULL: in none. */
+const struct group_place *group_find(const struct group *group, int64_t pid);
+
+/* Ends whoever is in the group |folder| or below it: with one word where the
+ * kernel does that (version 2 since Linux 5.14), else one by one, so that who
+ * forks meanwhile is missed. To be called until it returns false: nobody is
+ * there any more, nor is the group, perhaps. */
+bool group_kill(const char *folder);
+
 /* Removes the run's group |folder| and its places, as far as they are empty. */
 void group_remove(const char *folder);
 

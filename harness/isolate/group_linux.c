@@ -16,10 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 4096, PATH_SIZE = HOST_PATH_MAX + 64, STALE_S = 60 };
+enum {
+    LINE_SIZE = 4096,
+    PATH_SIZE = HOST_PATH_MAX + 64,
+    STALE_S = 60,
+    KILLED_MAX = 256, /* at a time */
+};
 
 static const char name_start[] = "plateau-";
 
@@ -82,6 +88,68 @@ static int find_tree(struct group_tree *ret_tree, char ret_base[HOST_PATH_MAX])
     return result;
 }
 
+/* --- ending -----------------------------------------------------------------
+ */
+
+static int write_word(const char *folder, const char *name, const char *word)
+{
+    char path[PATH_SIZE + LINE_SIZE];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    int result = write(fd, word, strlen(word)) < 0 ? -errno : 0;
+    (void)close(fd);
+    return result;
+}
+
+static bool is_listed(int64_t pid, const int64_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count && i < KILLED_MAX; i++) {
+        if (pids[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who is in the list may have ended meanwhile, and its number be another's:
+ * all are held first, and signalled is who is in the list still then. */
+static bool kill_listed(const char *folder)
+{
+    int64_t pids[KILLED_MAX], again[KILLED_MAX];
+    int pidfds[KILLED_MAX];
+    size_t count = 0, count_again = 0;
+    if (group_tree_members(folder, pids, KILLED_MAX, &count) != 0) {
+        return false;
+    }
+    size_t held = count < KILLED_MAX ? count : KILLED_MAX;
+    for (size_t i = 0; i < held; i++) {
+        pidfds[i] = (int)syscall(SYS_pidfd_open, (pid_t)pids[i], 0);
+    }
+    (void)group_tree_members(folder, again, KILLED_MAX, &count_again);
+    for (size_t i = 0; i < held; i++) {
+        if (pidfds[i] < 0) {
+            continue;
+        }
+        if (is_listed(pids[i], again, count_again)) {
+            (void)syscall(SYS_pidfd_send_signal, pidfds[i], SIGKILL, NULL, 0);
+        }
+        (void)close(pidfds[i]);
+    }
+    return count > 0;
+}
+
+bool group_kill(const char *folder)
+{
+    if (write_word(folder, "cgroup.kill", "1") != 0) {
+        return kill_listed(folder);
+    }
+    /* "populated 1" is the file's first line (cgroups(7)). */
+    return group_tree_has_word(folder, "cgroup.events", "1");
+}
+
 /* --- removing ---------------------------------------------------------------
  */
 
@@ -133,19 +201,6 @@ static void remove_stale(const char *base)
 
 /* --- making -----------------------------------------------------------------
  */
-
-static int write_word(const char *folder, const char *name, const char *word)
-{
-    char path[PATH_SIZE + LINE_SIZE];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    int result = write(fd, word, strlen(word)) < 0 ? -errno : 0;
-    (void)close(fd);
-    return result;
-}
 
 static int make_run_group(struct group *group, const char *base)
 {
@@ -281,6 +336,23 @@ const char *group_place_folder(const struct group_place *place)
 int group_place_fd(const struct group_place *place)
 {
     return place->procs;
+}
+
+const struct group_place *group_find(const struct group *group, int64_t pid)
+{
+    char folder[HOST_PATH_MAX];
+    if (group_tree_place(&group->tree, pid, folder) != 0) {
+        return NULL;
+    }
+    for (const struct group_place *place = group->places; place != NULL;
+         place = place->next) {
+        size_t length = strlen(place->folder);
+        if (strncmp(folder, place->folder, length) == 0 &&
+            (folder[length] == '\0' || folder[length] == '/')) {
+            return place;
+        }
+    }
+    return NULL;
 }
 
 /* "oom_kill N" in memory.events of version 2, memory.oom_control of 1. */

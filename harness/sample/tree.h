@@ -13,10 +13,11 @@
  * still found, as a child of ours that is no root. Whose it is is told by, in
  * this order: the session that it is in; its process group; the mark in its
  * environment, a variable |mark_name| whose value is |mark| and the number of
- * the root. One that was forked, orphaned and put into a session of its own
- * between two looks, and has wiped its environment, is nobody's: it belongs to
- * TREE_NOBODY, is in no sum, and ends with tree_kill(TREE_NOBODY). Without
- * |adopts| an orphan that no look had seen before is not found.
+ * the root; what |owner| says. One that was forked, orphaned and put into a
+ * session of its own between two looks, and has wiped its environment, is
+ * nobody's: it belongs to TREE_NOBODY, is in no sum, and ends with
+ * tree_kill(TREE_NOBODY). Without |adopts| an orphan that no look had seen
+ * before is not found.
  *
  * A look costs one small file and two or three system calls for each process
  * or thread that was made on this machine since the look before the last; a
@@ -24,7 +25,8 @@
  * one file for each process of the machine.
  *
  * Limits: |members_max| members; those found beyond are not followed, and
- * counted. No function but tree_new() and tree_add() uses the heap.
+ * counted. No function but tree_new() and tree_add() uses the heap, |owner|
+ * aside.
  *
  * Platform seam: one of tree_linux.c or tree_win32.c; of ours uses probe.h.
  */
@@ -52,6 +54,10 @@ struct tree_config {
     bool (*is_own)(int64_t pid);
     const char *mark_name; /* NULL: there is no mark; lent */
     const char *mark;      /* lent */
+    /* The root that orphan |pid| belongs to for another reason; TREE_NOBODY:
+     * there is none. NULL: there never is. */
+    uint32_t (*owner)(void *context, int64_t pid);
+    void *context;
 };
 
 struct tree_counts {

@@ -337,7 +337,10 @@ static uint32_t root_of_orphan(const struct tree *tree, int64_t pid,
     if (entry == NULL) {
         entry = find(tree, fields->group);
     }
-    return entry != NULL ? entry->root : root_by_mark(tree, pid);
+    uint32_t root = entry != NULL ? entry->root : root_by_mark(tree, pid);
+    return root == TREE_NOBODY && tree->config.owner != NULL
+               ? tree->config.owner(tree->config.context, pid)
+               : root;
 }
 
 /* --- looking -------------------------------------------------------------- */

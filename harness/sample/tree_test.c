@@ -239,6 +239,39 @@ static void a_daemon_without_a_mark_is_nobodys_and_ends(void **state)
     tree_free(family.tree);
 }
 
+/* |context|: who is asked for. */
+static uint32_t own_it(void *context, int64_t pid)
+{
+    int64_t *asked = context;
+    *asked = pid;
+    return ROOT;
+}
+
+static void a_daemon_without_a_mark_is_whose_its_owner_says(void **state)
+{
+    (void)state;
+    struct family family = {0};
+    int64_t asked = 0;
+    char *environment[] = {(char[]){"PATH=/bin"}, NULL};
+    const struct tree_config config = {
+        .roots_count = ROOTS,
+        .adopts = true,
+        .owner = own_it,
+        .context = &asked,
+    };
+    assert_int_equal(tree_new(&config, &family.tree), 0);
+    (void)look(&family);
+    start((const char *const[]){"child", "session", "orphan", "ready",
+                                "forever", "end", "forever", NULL},
+          environment, 1, &family.child);
+    tree_begin(family.tree, ROOT, family.child.pid);
+    assert_int_equal(look(&family), 1);
+    assert_true(asked > 0 && asked != family.child.pid);
+    assert_int_equal(tree_size(family.tree, ROOT), 1);
+    assert_int_equal(tree_size(family.tree, TREE_NOBODY), 0);
+    end_family(&family);
+}
+
 static void a_mark_of_another_run_does_not_count(void **state)
 {
     (void)state;
@@ -424,6 +457,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_orphan_of_its_group_is_the_roots),
         cmocka_unit_test(a_daemon_is_the_roots_by_its_mark),
         cmocka_unit_test(a_daemon_without_a_mark_is_nobodys_and_ends),
+        cmocka_unit_test(a_daemon_without_a_mark_is_whose_its_owner_says),
         cmocka_unit_test(a_mark_of_another_run_does_not_count),
         cmocka_unit_test(threads_and_zombies_are_no_members),
         cmocka_unit_test(a_first_look_finds_those_born_before),
