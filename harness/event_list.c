@@ -28,10 +28,12 @@ struct reading {
 
 /* --- one event ------------------------------------------------------------ */
 
-/* "churner-3" among the churners, in slot order (supervisor.h). */
-static int find_churner(const struct scenario *scenario, const char *name,
-                        uint32_t *ret_churner)
+/* "churner-3" as a schedule counts: churners, and then, where they are meant,
+ * observers, both in slot order (supervisor.h). */
+static int find_place(const struct scenario *scenario, const char *name,
+                      bool has_observers, uint32_t *ret_place)
 {
+    static const enum role_kind kinds[] = {ROLE_CHURNER, ROLE_OBSERVER};
     const char *hyphen = strrchr(name, '-');
     uint32_t before = 0;
     char *end = NULL;
@@ -40,17 +42,20 @@ static int find_churner(const struct scenario *scenario, const char *name,
     }
     size_t length = (size_t)(hyphen - name);
     unsigned long ordinal = strtoul(hyphen + 1, &end, 10);
-    for (uint32_t i = 0; i < scenario->roles_count && *end == '\0'; i++) {
-        const struct scenario_role *role = &scenario->roles[i];
-        if (role->kind != ROLE_CHURNER) {
-            continue;
+    for (size_t k = 0; k < (has_observers ? 2 : 1) && *end == '\0'; k++) {
+        for (uint32_t i = 0; i < scenario->roles_count; i++) {
+            const struct scenario_role *role = &scenario->roles[i];
+            if (role->kind != kinds[k]) {
+                continue;
+            }
+            if (strlen(role->name) == length &&
+                memcmp(role->name, name, length) == 0 &&
+                ordinal < role->count) {
+                *ret_place = before + (uint32_t)ordinal;
+                return 0;
+            }
+            before += role->count;
         }
-        if (strlen(role->name) == length &&
-            memcmp(role->name, name, length) == 0 && ordinal < role->count) {
-            *ret_churner = before + (uint32_t)ordinal;
-            return 0;
-        }
-        before += role->count;
     }
     return -ENOENT;
 }
@@ -70,17 +75,23 @@ static int add_event(struct reading *reading, int64_t due_ns, const char *slot,
     if (list->count > 0 && due_ns < list->events[list->count - 1].due_ns) {
         return blame(reading, "the time goes back; events are in its order");
     }
-    if (find_churner(reading->scenario, slot, &event.churner) != 0) {
-        return blame(reading,
-                     "the scenario has no churner '%.60s'; right is "
-                     "ROLE-ORDINAL, as in churner-0",
-                     slot);
-    }
     if (kinds_find(kind, &event.kind) != 0) {
         return blame(reading,
                      "there is no kind '%.20s'; right is kill, stop, pause, "
-                     "starting or mass",
+                     "starting, mass or partition",
                      kind);
+    }
+    bool is_partition = event.kind == CHURN_PARTITION;
+    if (find_place(reading->scenario, slot, is_partition, &event.churner) !=
+        0) {
+        return blame(reading,
+                     "the scenario has no churner%s '%.60s'; right is "
+                     "ROLE-ORDINAL, as in churner-0",
+                     is_partition ? " or observer" : "", slot);
+    }
+    if (is_partition && reading->scenario->network != NETWORK_EACH) {
+        return blame(reading, "a partition takes a scenario with 'isolate: "
+                              "{network: each}'");
     }
     if (event.kind == CHURN_EXIT) {
         return 0; /* whoever is replayed ends by itself again */

@@ -7,9 +7,11 @@
  *     0.120000000,churner-0,pause,0.75
  *
  * The first line names the columns, as above. Then a line an event, in order of
- * time: seconds of churn, ebbs left out; the churner, ROLE-ORDINAL; the kind
- * (churn/kinds.h); in seconds how long a pause lasts, or how soon after its
- * start the next life is killed ("starting"), nothing for other kinds. Empty
+ * time: seconds of churn, ebbs left out; the churner, or of a partition the
+ * observer, ROLE-ORDINAL; the kind (churn/kinds.h); in seconds how long a pause
+ * or a partition lasts, or how soon after its start the next life is killed
+ * ("starting"), nothing for other kinds. What befalls many has a line for each,
+ * less than 10 ms apart, and of a partition all with the same parameter. Empty
  * lines and those that begin with '#' are passed over. event_list_print()
  * writes this form.
  */

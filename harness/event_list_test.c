@@ -25,6 +25,7 @@ struct place {
 
 /* Two roles of churners, an observer between them. */
 static const char roles[] =
+    "isolate: {network: each}\n"
     "roles:\n"
     "  - {name: client, kind: churner, count: 3, command: [x], "
     "ready: {by: delay}}\n"
@@ -85,16 +86,21 @@ static void reads_a_list_that_was_written_by_hand(void **state)
                "\n"
                "0.25,web-node-1,pause,1.5\n"
                "1e1,web-node-0,starting,0.000000001\n"
-               "11,client-1,mass,");
+               "11,client-1,mass,\n"
+               "12,client-1,partition,4.5\n"
+               "12.000004,o-0,partition,4.5");
     assert_int_equal(event_list_read(place->csv, place->scenario, &list, &err),
                      0);
-    assert_int_equal(list.count, 5);
+    assert_int_equal(list.count, 7);
     assert_false(list.has_run);
     expect_event(&list.events[0], 0, 0, CHURN_KILL, -1);
     expect_event(&list.events[1], 250000000, 2, CHURN_STOP, -1);
     expect_event(&list.events[2], 250000000, 4, CHURN_PAUSE, 1500000000);
     expect_event(&list.events[3], 10000000000, 3, CHURN_STARTING, 1);
     expect_event(&list.events[4], 11000000000, 1, CHURN_MASS, -1);
+    expect_event(&list.events[5], 12000000000, 1, CHURN_PARTITION, 4500000000);
+    /* Observers come after the churners. */
+    expect_event(&list.events[6], 12000004000, 5, CHURN_PARTITION, 4500000000);
     event_list_deinit(&list);
 }
 
@@ -127,6 +133,8 @@ static void what_is_wrong_is_named_with_its_line(void **state)
         {COLUMNS "1,client-0,starting\n", 2, "needs its parameter_s"},
         {COLUMNS "1,client-0,pause,long\n", 2, "'long' is no parameter"},
         {COLUMNS "1,client-0,kill,2\n", 2, "takes no parameter_s"},
+        {COLUMNS "1,o-0,partition,\n", 2, "needs its parameter_s"},
+        {COLUMNS "1,o-1,partition,2\n", 2, "no churner or observer 'o-1'"},
     };
     const struct place *place = *state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -229,6 +237,19 @@ static void a_run_that_did_not_note_its_churn_is_refused(void **state)
     assert_non_null(strstr(err.sentence, "did not note"));
 }
 
+static void a_partition_takes_networks_of_their_own(void **state)
+{
+    const struct place *place = *state;
+    struct event_list list;
+    struct err err = {0};
+    place->scenario->network = NETWORK_SHARED;
+    write_text(place->csv, COLUMNS "1,client-0,partition,2\n");
+    assert_int_equal(event_list_read(place->csv, place->scenario, &list, &err),
+                     -EILSEQ);
+    assert_int_equal(err.line, 2);
+    assert_non_null(strstr(err.sentence, "{network: each}"));
+}
+
 static void a_list_that_is_not_there_is_said_so(void **state)
 {
     const struct place *place = *state;
@@ -250,6 +271,7 @@ int main(void)
         PLACED(reads_the_list_of_a_run_from_its_folder_or_store),
         PLACED(what_is_printed_is_read_back_to_the_nanosecond),
         PLACED(a_run_that_did_not_note_its_churn_is_refused),
+        PLACED(a_partition_takes_networks_of_their_own),
         PLACED(a_list_that_is_not_there_is_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,47 @@ static int check_observers(struct store *store, const struct run_facts *facts,
         observers);
 }
 
+/* Stretches in which the network was cut: what an observer shows then is no
+ * matter of its health, on whichever side it is. */
+struct cuts {
+    struct cut {
+        int64_t begin_ns, end_ns;
+    } * cuts; /* |count|, in order of time */
+    size_t count;
+};
+
+/* Several events, a moment apart, are one cut. */
+static int load_cuts(struct store *store, const struct run_facts *facts,
+                     struct cuts *ret_cuts)
+{
+    struct store_event *events = NULL;
+    size_t count = 0;
+    struct cuts cuts = {0};
+    if (facts->by_kind[CHURN_PARTITION] == 0) {
+        return 0;
+    }
+    int result = store_events(store, &events, &count);
+    if (result == 0) {
+        cuts.cuts =
+            calloc((size_t)facts->by_kind[CHURN_PARTITION], sizeof *cuts.cuts);
+        result = cuts.cuts == NULL ? -ENOMEM : 0;
+    }
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        const struct store_event *event = &events[i];
+        if (strcmp(event->kind, kinds_name(CHURN_PARTITION)) == 0 &&
+            (cuts.count == 0 ||
+             event->t_ns > cuts.cuts[cuts.count - 1].end_ns)) {
+            cuts.cuts[cuts.count++] =
+                (struct cut){event->t_ns, event->t_ns + event->parameter_ns};
+        }
+    }
+    free(events);
+    if (result == 0) {
+        *ret_cuts = cuts;
+    }
+    return result;
+}
+
 /* The points of |name| in one observer's tally while churn went on, whatever
  * kind of entry it is; -ENOENT when it has none. */
 static int health_points(struct store *store, const struct run_facts *facts,
@@ -301,20 +342,28 @@ struct health {
 };
 
 static struct health measure_health(const struct scenario_health *rule,
+                                    const struct cuts *cuts,
                                     const struct store_point *points,
                                     size_t count)
 {
-    size_t high = 0;
+    size_t high = 0, looked_at = 0, cut = 0;
     for (size_t i = 0; i < count; i++) {
-        high += points[i].value >= rule->at_least;
+        while (cut < cuts->count && cuts->cuts[cut].end_ns < points[i].t_ns) {
+            cut++;
+        }
+        if (cut == cuts->count || cuts->cuts[cut].begin_ns > points[i].t_ns) {
+            looked_at++;
+            high += points[i].value >= rule->at_least;
+        }
     }
     return (struct health){
-        .share = count > 0 ? (double)high / (double)count : 0.,
+        .share = looked_at > 0 ? (double)high / (double)looked_at : 0.,
         .growth = count > 0 ? points[count - 1].value - points[0].value : 0.,
     };
 }
 
-static int report_health(const struct scenario_health *rule, size_t observers,
+static int report_health(const struct scenario_health *rule,
+                         const struct cuts *cuts, size_t observers,
                          const struct health *worst, struct summary *summary)
 {
     bool wants_level = isfinite(rule->at_least);
@@ -331,8 +380,9 @@ static int report_health(const struct scenario_health *rule, size_t observers,
     }
     if (wants_level) {
         (void)snprintf(level, sizeof level,
-                       "%.4g or more in %.0f %% of samples", rule->at_least,
-                       100. * worst->share);
+                       "%.4g or more in %.0f %% of samples%s", rule->at_least,
+                       100. * worst->share,
+                       cuts->count > 0 ? " outside of partitions" : "");
     }
     if (wants_growth) {
         (void)snprintf(growth, sizeof growth, "%sgrew by %.0f (%.4g asked for)",
@@ -348,8 +398,8 @@ static int report_health(const struct scenario_health *rule, size_t observers,
 
 static int check_health(struct store *store, const struct run_facts *facts,
                         const struct scenario_health *rule,
-                        const struct store_slot *slots, size_t slots_count,
-                        struct summary *summary)
+                        const struct cuts *cuts, const struct store_slot *slots,
+                        size_t slots_count, struct summary *summary)
 {
     struct health worst = {.share = 1., .growth = INFINITY};
     size_t observers = 0;
@@ -367,13 +417,13 @@ static int check_health(struct store *store, const struct run_facts *facts,
         if (result != 0) {
             return result;
         }
-        struct health health = measure_health(rule, points, count);
+        struct health health = measure_health(rule, cuts, points, count);
         free(points);
         observers++;
         worst.share = fmin(worst.share, health.share);
         worst.growth = fmin(worst.growth, health.growth);
     }
-    return report_health(rule, observers, &worst, summary);
+    return report_health(rule, cuts, observers, &worst, summary);
 }
 
 /* Had it not been had, nothing would have been started. */
@@ -381,6 +431,7 @@ static int tell_network(const struct run_facts *facts, struct summary *summary)
 {
     const struct scenario *scenario = facts->scenario;
     char loss[64] = "";
+    char cuts[96] = "";
     uint32_t processes = 0;
     for (uint32_t i = 0; i < scenario->roles_count; i++) {
         processes += scenario->roles[i].count;
@@ -392,10 +443,19 @@ static int tell_network(const struct run_facts *facts, struct summary *summary)
         (void)snprintf(loss, sizeof loss, ", %.4g %% of packets lost at random",
                        100. * scenario->drop_share);
     }
+    if (facts->partitions > 0) {
+        (void)snprintf(cuts, sizeof cuts,
+                       "; %" PRId64 " partition%s, %.1f s in all, %s",
+                       facts->partitions, facts->partitions == 1 ? "" : "s",
+                       (double)facts->cut_ns / 1e9,
+                       facts->healed == facts->partitions
+                           ? "healed"
+                           : "the last healed by the end of churn");
+    }
     return scenario->network == NETWORK_EACH
                ? summary_add_premise(summary, "the network", true,
-                                     "one for each of %u processes%s",
-                                     processes, loss)
+                                     "one for each of %u processes%s%s",
+                                     processes, loss, cuts)
                : summary_add_premise(summary, "the network", true,
                                      "one of the run's own%s", loss);
 }
@@ -404,6 +464,7 @@ int premises_check(struct store *store, const struct run_facts *facts,
                    struct summary *summary)
 {
     struct store_slot *slots = NULL;
+    struct cuts cuts = {0};
     size_t count = 0;
     int result = check_end(facts, summary);
     if (result != 0 || facts->churn_begin_ns < 0) {
@@ -433,11 +494,15 @@ int premises_check(struct store *store, const struct run_facts *facts,
     if (result == 0) {
         result = check_observers(store, facts, slots, count, summary);
     }
+    if (result == 0) {
+        result = load_cuts(store, facts, &cuts);
+    }
     for (uint32_t i = 0; result == 0 && i < facts->scenario->health_count;
          i++) {
-        result = check_health(store, facts, &facts->scenario->health[i], slots,
-                              count, summary);
+        result = check_health(store, facts, &facts->scenario->health[i], &cuts,
+                              slots, count, summary);
     }
+    free(cuts.cuts);
     free(slots);
     return result;
 }

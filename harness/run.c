@@ -158,6 +158,9 @@ static void note_end(struct run *run)
     note(run, "churn.respawns", "%" PRId64, counts.respawns);
     note(run, "churn.forced", "%" PRId64, counts.forced);
     note(run, "churn.abandoned_ready", "%" PRId64, counts.abandoned_ready);
+    note(run, "churn.partitions", "%" PRId64, counts.partitions);
+    note(run, "churn.healed", "%" PRId64, counts.healed);
+    note(run, "churn.cut_ns", "%" PRId64, counts.cut_ns);
     note(run, "churn.crashes", "%" PRId64, counts.crashes);
     note(run, "churn.late", "%" PRId64, counts.late);
     note(run, "churn.due", "%" PRId64,

@@ -237,6 +237,9 @@ int run_facts_read(struct store *store, struct run_facts *ret_facts,
     facts.has_events =
         facts.has_events || facts.is_replay || facts.by_kind[CHURN_EXIT] > 0;
     facts.forced = number(store, "churn.forced", 0);
+    facts.partitions = number(store, "churn.partitions", 0);
+    facts.healed = number(store, "churn.healed", 0);
+    facts.cut_ns = number(store, "churn.cut_ns", 0);
     facts.abandoned_ready = number(store, "churn.abandoned_ready", 0);
     /* A run that was cut off did not write down what its schedule drew. */
     facts.due =

@@ -45,6 +45,8 @@ struct run_facts {
     int64_t by_kind[CHURN_KINDS]; /* of the events */
     int64_t forced;               /* of the stops: only by SIGKILL */
     int64_t abandoned_ready;      /* of the abandoned starts: ready already */
+    int64_t partitions, healed;   /* these of them before the end of churn */
+    int64_t cut_ns;               /* how long all of them lasted */
     double waves_s;               /* of churn, ebbs left out */
     int64_t ebbs, unsettled;
     int64_t slept_ns;     /* of the machine, while churn went on */

@@ -9,15 +9,19 @@ static const struct {
     const char *name;
     const char *one, *many; /* in a sentence, after a number */
     bool has_parameter;
+    bool is_of_many;
 } kinds[CHURN_KINDS] = {
-    [CHURN_KILL] = {"kill", "kill", "kills", false},
-    [CHURN_STOP] = {"stop", "stop", "stops", false},
-    [CHURN_PAUSE] = {"pause", "pause", "pauses", true},
-    [CHURN_STARTING] = {"starting", "abandoned start", "abandoned starts",
-                        true},
+    [CHURN_KILL] = {"kill", "kill", "kills", false, false},
+    [CHURN_STOP] = {"stop", "stop", "stops", false, false},
+    [CHURN_PAUSE] = {"pause", "pause", "pauses", true, false},
+    [CHURN_STARTING] = {"starting", "abandoned start", "abandoned starts", true,
+                        false},
     [CHURN_MASS] = {"mass", "kill in a mass failure", "kills in mass failures",
+                    false, true},
+    [CHURN_PARTITION] = {"partition", "cut off by a partition",
+                         "cut off by partitions", true, true},
+    [CHURN_EXIT] = {"exit", "exit by itself", "exits by themselves", false,
                     false},
-    [CHURN_EXIT] = {"exit", "exit by itself", "exits by themselves", false},
 };
 
 const char *kinds_name(enum churn_kind kind)
@@ -43,6 +47,12 @@ bool kinds_has_parameter(enum churn_kind kind)
     return kinds[kind].has_parameter;
 }
 
+bool kinds_is_of_many(enum churn_kind kind)
+{
+    assert(kind < CHURN_KINDS);
+    return kinds[kind].is_of_many;
+}
+
 char *kinds_list(const int64_t counts[CHURN_KINDS], char text[KINDS_TEXT_SIZE])
 {
     size_t used = 0;
@@ -52,7 +62,7 @@ char *kinds_list(const int64_t counts[CHURN_KINDS], char text[KINDS_TEXT_SIZE])
             used += (size_t)snprintf(text + used, KINDS_TEXT_SIZE - used,
                                      "%s%lld %s", used > 0 ? ", " : "",
                                      (long long)counts[i], kinds[i].name);
-            assert(used < KINDS_TEXT_SIZE); /* six numbers of 20 digits fit */
+            assert(used < KINDS_TEXT_SIZE); /* seven numbers of 20 digits fit */
         }
     }
     return used > 0 ? text : strcpy(text, "no events");

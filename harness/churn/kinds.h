@@ -13,6 +13,12 @@
  *             that it is seldom ready; the life after that stays: two ends, one
  *             event
  *   mass      SIGKILL to a share of all churners at once: an event for each
+ *   partition a share of all churners and observers is cut off from the rest of
+ *             the network, for a drawn time (isolate/network.h): an event for
+ *             each, at the same moment, ready or not, since it is the place
+ *             that is cut off; who is killed meanwhile comes back in it and is
+ *             cut off until all is healed, and is not late before. One at a
+ *             time; being healed is the end of it and no event of its own
  *   exit      it ended by itself, as its role says that it may (may_exit), and
  *             the next life; it falls due to nobody, and is not replayed
  */
@@ -24,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KINDS_TEXT_SIZE = 224 };
+enum { KINDS_TEXT_SIZE = 256 };
 
 /* "kill"; as the store has it. */
 const char *kinds_name(enum churn_kind kind);
@@ -34,6 +40,9 @@ int kinds_find(const char *name, enum churn_kind *ret_kind);
 
 /* Whether such an event comes with a drawn time. */
 bool kinds_has_parameter(enum churn_kind kind);
+
+/* Whether it befalls several at once. */
+bool kinds_is_of_many(enum churn_kind kind);
 
 /* "1204 kill, 12 stop, 3 pause" into |text|: likewise, for a narrow place.
  * Returns |text|. */

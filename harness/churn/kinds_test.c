@@ -55,7 +55,8 @@ static void the_longest_text_is_not_cut(void **state)
     const int64_t many[CHURN_KINDS] = {
         [CHURN_KILL] = 999999999,  [CHURN_STOP] = 999999999,
         [CHURN_PAUSE] = 999999999, [CHURN_STARTING] = 999999999,
-        [CHURN_MASS] = 999999999,  [CHURN_EXIT] = 999999999,
+        [CHURN_MASS] = 999999999,  [CHURN_PARTITION] = 999999999,
+        [CHURN_EXIT] = 999999999,
     };
     assert_non_null(
         strstr(kinds_describe(many, text), "999,999,999 exits by themselves"));

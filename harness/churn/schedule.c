@@ -1,5 +1,7 @@
 #include "churn/schedule.h"
 
+#include "churn/kinds.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -22,25 +24,38 @@ struct schedule_life {
 };
 
 /* Recorded victims that are no further apart are of one mass failure. */
-static const int64_t mass_ns = 10000000;
+static const int64_t group_ns = 10000000;
 
 /* Beyond that a double is no int64_t. */
 static const double far_ns = 9e18;
 
 /* --- what ----------------------------------------------------------------- */
 
+/* Of |count|, one at least. */
+static uint32_t share_of(double share, uint32_t count)
+{
+    double part = round(share * (double)count);
+    return part > 1. ? (uint32_t)part : 1;
+}
+
 /* How many each drawn event befalls, on the average. */
-static void plan_masses(struct schedule *schedule)
+static void plan_groups(struct schedule *schedule)
 {
     struct schedule_plan *plan = &schedule->plan;
     double sum = 0.;
     double victims = 0.;
-    double count = round(plan->mass_share * (double)plan->churners_count);
-    schedule->mass_count = count > 1. ? (uint32_t)count : 1;
+    uint32_t places = plan->churners_count + plan->observers_count;
+    schedule->mass_count = share_of(plan->mass_share, plan->churners_count);
+    schedule->partition_count = share_of(plan->partition_share, places);
+    if (schedule->partition_count >= places) {
+        schedule->partition_count = places - 1;
+    }
     for (size_t i = 0; i < CHURN_KINDS; i++) {
+        uint32_t count = i == CHURN_MASS        ? schedule->mass_count
+                         : i == CHURN_PARTITION ? schedule->partition_count
+                                                : 1;
         sum += plan->weights[i];
-        victims += plan->weights[i] *
-                   (i == CHURN_MASS ? (double)schedule->mass_count : 1.);
+        victims += plan->weights[i] * (double)count;
     }
     if (sum <= 0.) {
         plan->weights[CHURN_KILL] = sum = victims = 1.;
@@ -63,6 +78,11 @@ static enum churn_kind kind_at(const double weights[CHURN_KINDS], double at)
     return kind;
 }
 
+static int64_t between(int64_t min_ns, int64_t max_ns, double u)
+{
+    return min_ns + (int64_t)(u * (double)(max_ns - min_ns));
+}
+
 /* Two numbers an event, whatever its kind: the next is then the same one. */
 static void draw_what(const struct schedule_plan *plan, struct rng *rng,
                       struct schedule_event *event)
@@ -72,8 +92,10 @@ static void draw_what(const struct schedule_plan *plan, struct rng *rng,
     event->parameter_ns = -1;
     if (event->kind == CHURN_PAUSE) {
         event->parameter_ns =
-            plan->pause_min_ns +
-            (int64_t)(u * (double)(plan->pause_max_ns - plan->pause_min_ns));
+            between(plan->pause_min_ns, plan->pause_max_ns, u);
+    } else if (event->kind == CHURN_PARTITION) {
+        event->parameter_ns =
+            between(plan->partition_min_ns, plan->partition_max_ns, u);
     } else if (event->kind == CHURN_STARTING) {
         event->parameter_ns = (int64_t)ceil(u * (double)plan->starting_max_ns);
     }
@@ -167,6 +189,7 @@ int schedule_init(struct schedule *schedule, const struct schedule_plan *plan,
     assert(plan->churners_count > 0);
     assert(plan->recorded != NULL || plan->rate_per_s > 0.);
     assert(plan->change_after_ns == 0 || plan->change_rate_per_s > 0.);
+    assert(plan->weights[CHURN_PARTITION] <= 0. || plan->observers_count > 0);
     *schedule = (struct schedule){
         .plan = *plan,
         .start_ns = (double)start_ns,
@@ -175,7 +198,7 @@ int schedule_init(struct schedule *schedule, const struct schedule_plan *plan,
                          : (double)INFINITY,
         .due_ns = (double)start_ns,
     };
-    plan_masses(schedule);
+    plan_groups(schedule);
     if (plan->recorded != NULL) {
         follow_list(schedule);
         return 0;
@@ -291,8 +314,9 @@ static bool take_of_gaps(struct schedule *schedule,
     if (churner == schedule->plan.churners_count) {
         return false;
     }
-    wanted->churner = churner;
     schedule->is_wanted_known = false;
+    schedule->taken = *wanted;
+    schedule->taken.churner = churner;
     return true;
 }
 
@@ -303,12 +327,17 @@ static bool take_of_lives(struct schedule *schedule,
         struct schedule_life *life = &schedule->lives[i];
         if (life->owed > 0 && look->is_ready(look->context, i)) {
             life->owed--;
-            schedule->wanted.churner = i;
-            draw_what(&schedule->plan, &life->kinds, &schedule->wanted);
+            schedule->taken.churner = i;
+            draw_what(&schedule->plan, &life->kinds, &schedule->taken);
             return true;
         }
     }
     return false;
+}
+
+static bool is_whole(const struct schedule_look *look)
+{
+    return look->is_whole == NULL || look->is_whole(look->context);
 }
 
 static bool take_recorded(struct schedule *schedule,
@@ -316,23 +345,14 @@ static bool take_recorded(struct schedule *schedule,
 {
     const struct schedule_event *event =
         &schedule->plan.recorded[schedule->recorded_done];
-    if (!look->is_ready(look->context, event->churner)) {
+    if (event->kind == CHURN_PARTITION
+            ? !is_whole(look)
+            : !look->is_ready(look->context, event->churner)) {
         return false;
     }
     schedule->recorded_done++;
-    schedule->wanted = *event;
+    schedule->taken = *event;
     return true;
-}
-
-/* The other victims come from a stream that belongs to this mass failure alone:
- * how many of them are found changes nothing of what comes after. */
-static void begin_mass(struct schedule *schedule)
-{
-    uint64_t number = schedule->wanted.churner;
-    struct rng *own = schedule->lives != NULL ? &schedule->lives[number].kinds
-                                              : &schedule->kinds;
-    schedule->mass_left = schedule->mass_count - 1;
-    rng_init(&schedule->mass, rng_u32(own), STREAM_CHOICES);
 }
 
 /* Of a recorded list: its victims stand side by side, microseconds apart. */
@@ -345,49 +365,151 @@ static bool is_amid_recorded(const struct schedule *schedule)
     }
     const struct schedule_event *last = &plan->recorded[next - 1];
     const struct schedule_event *event = &plan->recorded[next];
-    return last->kind == CHURN_MASS && event->kind == CHURN_MASS &&
-           event->due_ns - last->due_ns < mass_ns;
+    return last->kind == event->kind && kinds_is_of_many(event->kind) &&
+           last->parameter_ns == event->parameter_ns &&
+           event->due_ns - last->due_ns < group_ns;
+}
+
+/* --- what befalls many ---------------------------------------------------- */
+
+/* The other victims come from a stream that belongs to this mass failure alone:
+ * how many of them are found changes nothing of what comes after. */
+static void draw_group(struct schedule *schedule)
+{
+    uint64_t number = schedule->taken.churner;
+    struct rng *own = schedule->lives != NULL ? &schedule->lives[number].kinds
+                                              : &schedule->kinds;
+    schedule->taken_group = rng_u32(own);
+}
+
+static void begin_group(struct schedule *schedule)
+{
+    rng_init(&schedule->group, schedule->taken_group, STREAM_CHOICES);
+    schedule->group_next = 0;
+    schedule->group_left = schedule->taken.kind == CHURN_MASS
+                               ? schedule->mass_count - 1
+                               : schedule->partition_count;
+}
+
+/* The next of so many that are still to be taken of those that are left, each
+ * as likely as any: Knuth, The Art of Computer Programming, vol. 2, algorithm
+ * 3.4.2 S. */
+static void take_of_partition(struct schedule *schedule)
+{
+    uint32_t places =
+        schedule->plan.churners_count + schedule->plan.observers_count;
+    while (rng_below(&schedule->group, places - schedule->group_next) >=
+           schedule->group_left) {
+        schedule->group_next++;
+    }
+    schedule->taken.churner = schedule->group_next++;
+    schedule->group_left--;
+}
+
+static bool take_of_group(struct schedule *schedule,
+                          const struct schedule_look *look)
+{
+    if (schedule->group_left == 0) {
+        return false;
+    }
+    if (schedule->taken.kind == CHURN_PARTITION) {
+        take_of_partition(schedule);
+        return true;
+    }
+    uint32_t count = schedule->plan.churners_count;
+    uint32_t from = rng_below(&schedule->group, count);
+    schedule->taken.churner = next_ready(schedule, look, from);
+    schedule->group_left--;
+    if (schedule->taken.churner == count) {
+        schedule->group_left = 0; /* nobody is left to be hit */
+        return false;
+    }
+    return true;
+}
+
+/* There is one partition at a time: one that was drawn meanwhile waits. */
+static void put_off(struct schedule *schedule)
+{
+    schedule->skipped += schedule->has_put_off;
+    if (!schedule->has_put_off) {
+        schedule->has_put_off = true;
+        schedule->put_off = schedule->taken;
+        schedule->put_off_group = schedule->taken_group;
+    }
+}
+
+static bool take_put_off(struct schedule *schedule,
+                         const struct schedule_look *look)
+{
+    if (!schedule->has_put_off || !is_whole(look)) {
+        return false;
+    }
+    schedule->has_put_off = false;
+    schedule->taken = schedule->put_off;
+    schedule->taken_group = schedule->put_off_group;
+    begin_group(schedule);
+    return take_of_group(schedule, look);
+}
+
+/* What was drawn for many has its first victim, or is put off. */
+static bool take_drawn(struct schedule *schedule,
+                       const struct schedule_look *look)
+{
+    if (!kinds_is_of_many(schedule->taken.kind)) {
+        return true;
+    }
+    draw_group(schedule);
+    if (schedule->taken.kind == CHURN_MASS) {
+        begin_group(schedule);
+        return true; /* who was drawn first of all */
+    }
+    if (!is_whole(look)) {
+        put_off(schedule);
+        return false;
+    }
+    begin_group(schedule);
+    return take_of_group(schedule, look);
+}
+
+static bool take_owed(struct schedule *schedule,
+                      const struct schedule_look *look)
+{
+    bool is_taken = false;
+    while (schedule->owed > 0 && !is_taken) {
+        if (!(schedule->plan.recorded != NULL ? take_recorded(schedule, look)
+              : schedule->lives != NULL       ? take_of_lives(schedule, look)
+                                              : take_of_gaps(schedule, look))) {
+            return false;
+        }
+        schedule->owed--;
+        is_taken =
+            schedule->plan.recorded != NULL || take_drawn(schedule, look);
+    }
+    return is_taken;
 }
 
 bool schedule_take(struct schedule *schedule, const struct schedule_look *look,
                    struct schedule_event *ret_event)
 {
-    if (schedule->mass_left > 0) {
-        uint32_t count = schedule->plan.churners_count;
-        uint32_t from = rng_below(&schedule->mass, count);
-        schedule->wanted.churner = next_ready(schedule, look, from);
-        schedule->mass_left--;
-        if (schedule->wanted.churner < count) {
-            *ret_event = schedule->wanted;
-            return true;
-        }
-        schedule->mass_left = 0; /* nobody is left to be hit */
-    }
     if (schedule->owed == 0 && is_amid_recorded(schedule)) {
         fall_due(schedule);
     }
-    if (schedule->owed == 0) {
+    if (!take_of_group(schedule, look) && !take_put_off(schedule, look) &&
+        !take_owed(schedule, look)) {
         return false;
     }
-    bool is_taken = schedule->plan.recorded != NULL
-                        ? take_recorded(schedule, look)
-                    : schedule->lives != NULL ? take_of_lives(schedule, look)
-                                              : take_of_gaps(schedule, look);
-    if (!is_taken) {
-        return false;
-    }
-    schedule->owed--;
-    if (schedule->wanted.kind == CHURN_MASS &&
-        schedule->plan.recorded == NULL) {
-        begin_mass(schedule);
-    }
-    *ret_event = schedule->wanted;
+    *ret_event = schedule->taken;
     return true;
 }
 
 bool schedule_is_amid(const struct schedule *schedule)
 {
-    return schedule->mass_left > 0 || is_amid_recorded(schedule);
+    return schedule->group_left > 0 || is_amid_recorded(schedule);
+}
+
+uint32_t schedule_owed(const struct schedule *schedule)
+{
+    return schedule->owed + schedule->has_put_off;
 }
 
 uint64_t schedule_process_seed(uint64_t run_seed, uint32_t slot_id,

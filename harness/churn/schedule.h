@@ -20,7 +20,11 @@
  * Kinds (churn/kinds.h) are drawn by weight. A mass failure befalls
  * max(1, round(mass_share * churners)) of them, or as many as are ready, and
  * counts an event for each; events are drawn as much less often as makes the
- * mean rate of all of them what was asked.
+ * mean rate of all of them what was asked. So it is with a partition, which
+ * befalls as large a share of churners and observers together, drawn without
+ * regard to who is ready, and leaves one out at least. While one is under way
+ * the next is put off until all is healed, and what falls due goes on; a third
+ * is skipped and counted.
  *
  * Catching up: what falls due and cannot be done is owed, and done as soon as
  * it can be. At most SCHEDULE_OWED_MAX are owed at a time; what falls due
@@ -47,7 +51,8 @@ enum { SCHEDULE_OWED_MAX = 64 };
 /* What befalls whom. */
 struct schedule_event {
     int64_t due_ns;   /* of a recorded one: since the start */
-    uint32_t churner; /* from 0, in slot order */
+    uint32_t churner; /* from 0, in slot order; then come the observers, whom
+                       * partitions befall as well */
     enum churn_kind kind;
     int64_t parameter_ns; /* -1: the kind has none */
 };
@@ -60,12 +65,16 @@ struct schedule_plan {
     int64_t change_after_ns;     /* from the start; 0: never */
     double change_rate_per_s;    /* above 0, of gaps that begin after that */
     uint32_t churners_count;     /* above 0 */
+    uint32_t observers_count;    /* above 0 where there are partitions */
     double weights[CHURN_KINDS]; /* all 0: kills alone */
     double mass_share;           /* 0 to 1 */
     int64_t pause_min_ns, pause_max_ns;
     int64_t starting_max_ns;
-    /* Not NULL: all that comes before is of no account but the number of
-     * churners. Lent, in order of due_ns, every churner below that number. */
+    double partition_share; /* 0 to 1 */
+    int64_t partition_min_ns, partition_max_ns;
+    /* Not NULL: all that comes before is of no account but the numbers of
+     * churners and observers. Lent, in order of due_ns, everybody below them.
+     */
     const struct schedule_event *recorded;
     size_t recorded_count;
 };
@@ -74,6 +83,9 @@ struct schedule_plan {
 struct schedule_look {
     void *context;
     bool (*is_ready)(void *context, uint32_t churner);
+    /* Whether nobody is cut off; NULL: nobody ever is. A partition that is
+     * being taken, event by event, does not count yet. */
+    bool (*is_whole)(void *context);
 };
 
 struct schedule_life; /* of one churner */
@@ -84,19 +96,25 @@ struct schedule {
     double change_ns; /* INFINITY: never */
     struct rng gaps, choices, kinds;
     double victims; /* mean number of events that a drawn one makes */
-    uint32_t mass_count;
+    uint32_t mass_count, partition_count;
     double due_ns; /* when the next falls due; exact sum of the gaps */
     bool is_wanted_known;
     struct schedule_event wanted; /* the next of those owed */
-    uint32_t mass_left; /* victims of the mass failure that is under way */
-    struct rng mass;    /* who they are */
+    struct schedule_event taken;  /* the last that was */
+    uint32_t taken_group;         /* of many: its victims follow from it */
+    uint32_t group_left; /* victims of what befalls many, and is being taken */
+    uint32_t group_next; /* of a partition: the first who may be one */
+    struct rng group;    /* who they are */
+    bool has_put_off;    /* a partition that waits for the one before */
+    struct schedule_event put_off;
+    uint32_t put_off_group;
     struct lifetimes lifetimes;
     struct schedule_life *lives; /* a churner each; NULL: of gaps */
     size_t recorded_next;        /* the first that is not due */
     size_t recorded_done;
     double recorded_late_ns; /* the list lags behind by so much */
-    uint32_t owed;           /* due and not yet done */
-    uint64_t skipped;        /* due and given up */
+    uint32_t owed;    /* due and not yet drawn; schedule_owed() has all */
+    uint64_t skipped; /* due and given up */
 };
 
 /* The clock begins at |start_ns|. |plan| is copied. 0, or -ENOMEM;
@@ -115,9 +133,12 @@ void schedule_advance(struct schedule *schedule, int64_t now_ns);
 bool schedule_take(struct schedule *schedule, const struct schedule_look *look,
                    struct schedule_event *ret_event);
 
-/* Whether a mass failure is under way: the next calls of schedule_take() name
- * its other victims, and should follow at once. */
+/* Whether a mass failure or a partition is being taken: the next calls of
+ * schedule_take() name its other victims, and should follow at once. */
 bool schedule_is_amid(const struct schedule *schedule);
+
+/* How many are due and not yet done. */
+uint32_t schedule_owed(const struct schedule *schedule);
 
 /* When schedule_advance() next has something to say; INT64_MAX: never. */
 int64_t schedule_due_ns(const struct schedule *schedule);

@@ -14,7 +14,7 @@ static const uint64_t test_seed = 20240817;
 enum { SECOND_NS = 1000000000 };
 static const int64_t second_ns = SECOND_NS;
 
-enum { CHURNERS = 20 };
+enum { CHURNERS = 20, OBSERVERS = 5 };
 
 static bool everybody(void *context, uint32_t churner)
 {
@@ -36,8 +36,8 @@ static bool some(void *context, uint32_t churner)
     return (*(const uint32_t *)context >> churner & 1) != 0;
 }
 
-static const struct schedule_look all_ready = {NULL, everybody};
-static const struct schedule_look none_ready = {NULL, nobody};
+static const struct schedule_look all_ready = {NULL, everybody, NULL};
+static const struct schedule_look none_ready = {NULL, nobody, NULL};
 
 static void begin_plan(struct schedule *schedule,
                        const struct schedule_plan *plan, uint64_t seed)
@@ -103,7 +103,12 @@ static const struct schedule_plan mixed = {
                 [CHURN_STOP] = 1,
                 [CHURN_PAUSE] = 1,
                 [CHURN_STARTING] = 1,
-                [CHURN_MASS] = 0.1},
+                [CHURN_MASS] = 0.1,
+                [CHURN_PARTITION] = 0.1},
+    .observers_count = OBSERVERS,
+    .partition_share = 0.2,
+    .partition_min_ns = 2000000000,
+    .partition_max_ns = 5000000000,
     .mass_share = 0.5,
     .pause_min_ns = 200000000,
     .pause_max_ns = 1000000000,
@@ -142,7 +147,7 @@ static void same_seed_and_answers_give_the_same_decisions(void **state)
     begin_plan(&b, &mixed, test_seed);
     for (int i = 0; i < 10000; i++) {
         uint32_t ready = rng_u32(&answers);
-        const struct schedule_look look = {&ready, some};
+        const struct schedule_look look = {&ready, some, NULL};
         int64_t now_ns = schedule_due_ns(&a);
         struct schedule_event event_a = {0}, event_b = {0};
         assert_int_equal(now_ns, schedule_due_ns(&b));
@@ -191,7 +196,7 @@ static void who_is_passed_over_changes_nothing_of_what_follows(void **state)
     (void)state;
     struct schedule a, b;
     uint32_t all_but_three = ~(UINT32_C(1) << 3);
-    const struct schedule_look look = {&all_but_three, some};
+    const struct schedule_look look = {&all_but_three, some, NULL};
     begin_plan(&a, &mixed, test_seed);
     begin_plan(&b, &mixed, test_seed);
     int passed_over = 0;
@@ -203,9 +208,12 @@ static void who_is_passed_over_changes_nothing_of_what_follows(void **state)
             assert_true(schedule_take(&b, &look, &event_b));
             assert_int_equal(event_a.kind, event_b.kind);
             assert_int_equal(event_a.parameter_ns, event_b.parameter_ns);
-            passed_over += event_a.churner == 3;
+            /* Of a partition nobody is. */
+            bool is_passed_over =
+                event_a.churner == 3 && event_a.kind != CHURN_PARTITION;
+            passed_over += is_passed_over;
             assert_int_equal(event_b.churner,
-                             event_a.churner == 3 ? 4 : event_a.churner);
+                             is_passed_over ? 4 : event_a.churner);
         }
     }
     assert_in_range(passed_over, 100, 1000);
@@ -371,15 +379,19 @@ static void kinds_come_by_their_weights(void **state)
         counts[events[i].kind]++;
         assert_int_equal(events[i].parameter_ns >= 0,
                          events[i].kind == CHURN_PAUSE ||
-                             events[i].kind == CHURN_STARTING);
+                             events[i].kind == CHURN_STARTING ||
+                             events[i].kind == CHURN_PARTITION);
     }
-    /* Of 12.1 parts of the events 8, 1, 1, 1 and 0.1 times 10 victims; within
-     * four standard errors, larger for masses that come ten at a time. */
-    const double parts[CHURN_KINDS] = {8, 1, 1, 1, 1};
+    /* Of 12.5 parts of the events 8, 1, 1, 1, 0.1 times 10 victims and 0.1
+     * times 5; within four standard errors, larger for masses that come ten at
+     * a time. */
+    const double parts[CHURN_KINDS] = {8, 1, 1, 1, 1, 0.5};
     assert_int_equal(counts[CHURN_EXIT], 0); /* no schedule has it */
     for (size_t i = 0; i < CHURN_EXIT; i++) {
-        double right = EVENTS * parts[i] / 12.;
-        double error = sqrt(right * (i == CHURN_MASS ? 10 : 1));
+        double right = EVENTS * parts[i] / 12.5;
+        double error = sqrt(right * (i == CHURN_MASS        ? 10
+                                     : i == CHURN_PARTITION ? 5
+                                                            : 1));
         assert_true(fabs((double)counts[i] - right) < 4 * error);
     }
 }
@@ -406,6 +418,8 @@ static void parameters_keep_to_their_bounds_and_fill_them(void **state)
     assert_in_range(most[CHURN_PAUSE], 990000000, 1000000000);
     assert_in_range(least[CHURN_STARTING], 1, 200000);
     assert_in_range(most[CHURN_STARTING], 19800000, 20000000);
+    assert_in_range(least[CHURN_PARTITION], 2000000000, 2200000000);
+    assert_in_range(most[CHURN_PARTITION], 4800000000, 5000000000);
 }
 
 static void a_mass_failure_hits_its_share_each_once(void **state)
@@ -420,7 +434,7 @@ static void a_mass_failure_hits_its_share_each_once(void **state)
     begin_plan(&schedule, &plan, test_seed);
     for (int round = 0; round < 1000; round++) {
         uint32_t ready = ~UINT32_C(0);
-        const struct schedule_look look = {&ready, some};
+        const struct schedule_look look = {&ready, some, NULL};
         int victims = 0;
         schedule_advance(&schedule, schedule_due_ns(&schedule));
         do {
@@ -442,7 +456,7 @@ static void a_mass_failure_ends_where_nobody_is_left(void **state)
     struct schedule schedule;
     struct schedule_event event;
     uint32_t ready = 0x00004100;
-    const struct schedule_look look = {&ready, some};
+    const struct schedule_look look = {&ready, some, NULL};
     for (size_t i = 0; i < CHURN_KINDS; i++) {
         plan.weights[i] = i == CHURN_MASS;
     }
@@ -455,6 +469,157 @@ static void a_mass_failure_ends_where_nobody_is_left(void **state)
     assert_int_equal(ready, 0);
     assert_false(schedule_take(&schedule, &look, &event));
     assert_false(schedule_is_amid(&schedule));
+}
+
+/* Whether nobody is cut off, as a bool. */
+static bool whole_if(void *context)
+{
+    return *(const bool *)context;
+}
+
+static struct schedule_plan only(enum churn_kind kind)
+{
+    struct schedule_plan plan = mixed;
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        plan.weights[i] = i == (size_t)kind;
+    }
+    return plan;
+}
+
+/* Takes a whole partition: bit |n| for who is |n|. */
+static uint32_t take_partition(struct schedule *schedule,
+                               const struct schedule_look *look)
+{
+    struct schedule_event event;
+    uint32_t members = 0;
+    int64_t parameter_ns = -1;
+    do {
+        assert_true(schedule_take(schedule, look, &event));
+        assert_int_equal(event.kind, CHURN_PARTITION);
+        assert_true(event.churner < CHURNERS + OBSERVERS);
+        assert_true((members >> event.churner & 1) == 0);
+        assert_true(parameter_ns == -1 || parameter_ns == event.parameter_ns);
+        members |= UINT32_C(1) << event.churner;
+        parameter_ns = event.parameter_ns;
+    } while (schedule_is_amid(schedule));
+    return members;
+}
+
+/* A fifth of 25: each as often as any, observers among them, ready or not; and
+ * events at the rate that was asked for. */
+static void a_partition_cuts_off_its_share_of_all(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 5000 };
+    const struct schedule_plan plan = only(CHURN_PARTITION);
+    int hits[CHURNERS + OBSERVERS] = {0};
+    struct schedule schedule;
+    begin_plan(&schedule, &plan, test_seed);
+    for (int i = 0; i < PARTITIONS; i++) {
+        schedule_advance(&schedule, schedule_due_ns(&schedule));
+        uint32_t members = take_partition(&schedule, &all_ready);
+        assert_int_equal(__builtin_popcount(members), 5);
+        for (int j = 0; j < CHURNERS + OBSERVERS; j++) {
+            hits[j] += (members >> j & 1) != 0;
+        }
+    }
+    double mean = PARTITIONS * 0.2;
+    for (int j = 0; j < CHURNERS + OBSERVERS; j++) {
+        assert_true(fabs(hits[j] - mean) < 4 * sqrt(mean * 0.8));
+    }
+    double seconds = (double)schedule_due_ns(&schedule) / 1e9;
+    double right_s = PARTITIONS * 5. / 50.;
+    assert_true(fabs(seconds - right_s) < 4 * right_s / sqrt(PARTITIONS));
+}
+
+static void a_partition_leaves_somebody_and_takes_somebody(void **state)
+{
+    (void)state;
+    static const struct {
+        double share;
+        int members;
+    } shares[] = {{1, CHURNERS + OBSERVERS - 1}, {0.001, 1}};
+    for (size_t i = 0; i < 2; i++) {
+        struct schedule_plan plan = only(CHURN_PARTITION);
+        struct schedule schedule;
+        plan.partition_share = shares[i].share;
+        begin_plan(&schedule, &plan, test_seed);
+        schedule_advance(&schedule, schedule_due_ns(&schedule));
+        uint32_t members = take_partition(&schedule, &all_ready);
+        assert_int_equal(__builtin_popcount(members), shares[i].members);
+    }
+}
+
+/* The next waits and is then the one that it would have been; those after it
+ * are skipped. */
+static void there_is_one_partition_at_a_time(void **state)
+{
+    (void)state;
+    const struct schedule_plan plan = only(CHURN_PARTITION);
+    bool is_whole = true;
+    const struct schedule_look look = {&is_whole, everybody, whole_if};
+    struct schedule here, there;
+    struct schedule_event event;
+    begin_plan(&here, &plan, test_seed);
+    begin_plan(&there, &plan, test_seed);
+    uint32_t members[4];
+    for (int i = 0; i < 4; i++) {
+        schedule_advance(&there, schedule_due_ns(&there));
+        members[i] = take_partition(&there, &all_ready);
+    }
+    schedule_advance(&here, schedule_due_ns(&here));
+    assert_int_equal(take_partition(&here, &look), members[0]);
+    is_whole = false;
+    for (uint32_t i = 0; i < 2; i++) {
+        schedule_advance(&here, schedule_due_ns(&here));
+        assert_false(schedule_take(&here, &look, &event));
+        assert_int_equal(here.skipped, i);
+        assert_int_equal(schedule_owed(&here), 1);
+    }
+    is_whole = true;
+    assert_int_equal(take_partition(&here, &look), members[1]);
+    assert_int_equal(schedule_owed(&here), 0);
+    schedule_advance(&here, schedule_due_ns(&here));
+    assert_int_equal(take_partition(&here, &look), members[3]);
+}
+
+/* What else falls due is what it would have been, and when. */
+static void kills_go_on_while_the_network_is_cut(void **state)
+{
+    (void)state;
+    enum { EVENTS = 2000 };
+    bool is_whole = false;
+    const struct schedule_look look = {&is_whole, everybody, whole_if};
+    for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++) {
+        struct schedule_plan plan = mixed;
+        struct schedule cut, whole;
+        struct schedule_event event, other;
+        plan.rule = rules[k];
+        plan.weights[CHURN_PARTITION] = 2;
+        begin_plan(&cut, &plan, test_seed);
+        begin_plan(&whole, &plan, test_seed);
+        int others = 0;
+        for (int i = 0; i < EVENTS; i++) {
+            int64_t now_ns = schedule_due_ns(&cut);
+            assert_int_equal(schedule_due_ns(&whole), now_ns);
+            schedule_advance(&cut, now_ns);
+            schedule_advance(&whole, now_ns);
+            while (schedule_take(&whole, &all_ready, &other)) {
+                if (other.kind != CHURN_PARTITION) {
+                    others++;
+                    assert_true(schedule_take(&cut, &look, &event));
+                    assert_int_equal(event.kind, other.kind);
+                    assert_int_equal(event.churner, other.churner);
+                    assert_int_equal(event.parameter_ns, other.parameter_ns);
+                }
+            }
+            assert_false(schedule_take(&cut, &look, &event));
+        }
+        assert_true(others > EVENTS / 2);
+        assert_true(cut.skipped > EVENTS / 20);
+        schedule_deinit(&cut);
+        schedule_deinit(&whole);
+    }
 }
 
 /* --- lives ---------------------------------------------------------------- */
@@ -503,7 +668,7 @@ a_churner_that_is_due_is_waited_for_and_no_other_is_hit(void **state)
     uint32_t due = CHURNERS;
     for (uint32_t i = 0; i < CHURNERS; i++) {
         uint32_t ready = UINT32_C(1) << i;
-        const struct schedule_look look = {&ready, some};
+        const struct schedule_look look = {&ready, some, NULL};
         if (schedule_take(&schedule, &look, &event)) {
             assert_int_equal(due, CHURNERS);
             due = i;
@@ -565,6 +730,7 @@ static void a_recorded_list_is_done_again_as_it_was(void **state)
     begin_plan(&schedule, &mixed, test_seed);
     assert_int_equal(list_events(&schedule, recorded, EVENTS), EVENTS);
     const struct schedule_plan plan = {.churners_count = CHURNERS,
+                                       .observers_count = OBSERVERS,
                                        .recorded = recorded,
                                        .recorded_count = EVENTS};
     /* Whatever the seed. */
@@ -586,7 +752,7 @@ static void a_replay_waits_for_whom_the_list_names(void **state)
     struct schedule schedule;
     struct schedule_event event;
     uint32_t ready = 1 << 1;
-    const struct schedule_look look = {&ready, some};
+    const struct schedule_look look = {&ready, some, NULL};
     begin_plan(&schedule, &plan, 1);
     schedule_advance(&schedule, 25);
     assert_int_equal(schedule.owed, 2);
@@ -620,6 +786,36 @@ static void a_recorded_mass_failure_is_done_at_once(void **state)
     assert_false(schedule_is_amid(&schedule));
     assert_false(schedule_take(&schedule, &all_ready, &event));
     assert_int_equal(schedule_due_ns(&schedule), 200);
+}
+
+/* Its members together, whoever is ready; the next when all is healed. */
+static void a_recorded_partition_waits_for_the_one_before(void **state)
+{
+    (void)state;
+    static const struct schedule_event recorded[] = {
+        {100, 1, CHURN_PARTITION, 7},
+        {101, 3, CHURN_PARTITION, 7},
+        {102, 2, CHURN_PARTITION, 9},
+        {200, 0, CHURN_KILL, -1}};
+    const struct schedule_plan plan = {.churners_count = 2,
+                                       .observers_count = 2,
+                                       .recorded = recorded,
+                                       .recorded_count = 4};
+    bool is_whole = true;
+    const struct schedule_look look = {&is_whole, everybody, whole_if};
+    struct schedule schedule;
+    struct schedule_event event;
+    begin_plan(&schedule, &plan, 1);
+    schedule_advance(&schedule, 100);
+    assert_int_equal(take_partition(&schedule, &look), 1 << 1 | 1 << 3);
+    is_whole = false;
+    schedule_advance(&schedule, 200);
+    assert_false(schedule_take(&schedule, &look, &event));
+    assert_int_equal(schedule_owed(&schedule), 2);
+    is_whole = true;
+    assert_int_equal(take_partition(&schedule, &look), 1 << 2);
+    assert_true(schedule_take(&schedule, &look, &event));
+    assert_int_equal(event.kind, CHURN_KILL);
 }
 
 static void a_replay_goes_on_where_it_was_after_a_sleep(void **state)
@@ -660,6 +856,10 @@ int main(void)
         cmocka_unit_test(parameters_keep_to_their_bounds_and_fill_them),
         cmocka_unit_test(a_mass_failure_hits_its_share_each_once),
         cmocka_unit_test(a_mass_failure_ends_where_nobody_is_left),
+        cmocka_unit_test(a_partition_cuts_off_its_share_of_all),
+        cmocka_unit_test(a_partition_leaves_somebody_and_takes_somebody),
+        cmocka_unit_test(there_is_one_partition_at_a_time),
+        cmocka_unit_test(kills_go_on_while_the_network_is_cut),
         cmocka_unit_test(lives_keep_the_rate_from_the_first_moment_on),
         cmocka_unit_test(
             a_churner_that_is_due_is_waited_for_and_no_other_is_hit),
@@ -668,6 +868,7 @@ int main(void)
         cmocka_unit_test(a_recorded_list_is_done_again_as_it_was),
         cmocka_unit_test(a_replay_waits_for_whom_the_list_names),
         cmocka_unit_test(a_recorded_mass_failure_is_done_at_once),
+        cmocka_unit_test(a_recorded_partition_waits_for_the_one_before),
         cmocka_unit_test(a_replay_goes_on_where_it_was_after_a_sleep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,7 @@ struct slot {
     enum slot_state state;
     uint32_t id;
     uint32_t ordinal; /* within the role */
+    bool is_cut;      /* off from others, by a partition */
     char name[SLOT_NAME_SIZE];
     char host[ISOLATE_ADDRESS_SIZE]; /* {host} */
     char *dir; /* of {dir}; NULL when the role does not speak of it */

@@ -90,8 +90,11 @@ static void on_event(void *context, const struct supervisor_event *event)
     struct soak *soak = context;
     assert_true(soak->events_count < EVENTS_MAX);
     assert_true(soak->lives[event->process_id - 1].ready_ns >= 0 ||
-                event->kind == CHURN_EXIT);
+                event->kind == CHURN_EXIT || event->kind == CHURN_PARTITION);
     soak->events[soak->events_count++] = *event;
+    if (soak->at_event != NULL) {
+        soak->at_event(soak, event);
+    }
     if (event->kind == CHURN_PAUSE) {
         int64_t pid = soak->pids[event->process_id - 1];
         soak->stopped_count += is_stopped(pid);
@@ -255,13 +258,17 @@ void nobody_is_left(const struct soak *soak)
     }
 }
 
-/* Runs it to its end, whatever that is. */
 enum supervisor_end run_soak(struct soak *soak)
 {
     struct err err = {0};
     if (make_supervisor(soak, &err) != 0) {
         fail_msg("%s", err.sentence);
     }
+    return run_made_soak(soak);
+}
+
+enum supervisor_end run_made_soak(struct soak *soak)
+{
     ev_timer_start(soak->loop, &soak->guard);
     supervisor_start(soak->supervisor);
     if (supervisor_phase(soak->supervisor) != SUPERVISOR_DONE) {

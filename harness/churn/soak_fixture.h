@@ -52,6 +52,7 @@ struct soak {
     size_t stopped_count;  /* of the paused, those that did stand still */
     struct supervisor_event events[EVENTS_MAX];
     size_t events_count;
+    void (*at_event)(struct soak *soak, const struct supervisor_event *event);
     struct supervisor_ebb ebbs[EBBS_MAX];
     size_t ebbs_count;
     int64_t completes_at_ebb; /* 0: at none */
@@ -78,6 +79,9 @@ int make_supervisor(struct soak *soak, struct err *err);
 
 /* Runs it to its end, whatever that is; nobody is left then. */
 enum supervisor_end run_soak(struct soak *soak);
+
+/* The same, after make_supervisor(). */
+enum supervisor_end run_made_soak(struct soak *soak);
 
 /* Orphans come to us: waits, within bounds, until all are dead and reaped. Each
  * must have been killed. Returns how many there were. */

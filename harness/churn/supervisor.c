@@ -110,6 +110,7 @@ static void stop_all(struct supervisor *supervisor, enum supervisor_end end)
     ev_timer_stop(supervisor->config.loop, &supervisor->kill_timer);
     supervisor_folders_stop(supervisor);
     tide_stop(&supervisor->tide);
+    (void)supervisor_partition_end(supervisor); /* it ends with us anyhow */
     if (supervisor->phase == SUPERVISOR_CHURNING) {
         supervisor->counts.churned_ns = waves_churn_ns(
             &supervisor->tide.waves, supervisor_now_ns(supervisor));
@@ -143,6 +144,12 @@ static void fail(struct supervisor *supervisor, enum supervisor_end end,
         callbacks->on_failure(callbacks->context, end, supervisor->sentence);
     }
     stop_all(supervisor, end);
+}
+
+void supervisor_blame_network(struct supervisor *supervisor, int result)
+{
+    fail(supervisor, SUPERVISOR_BROKEN,
+         "the network can no longer be cut or healed: %s", strerror(-result));
 }
 
 /* --- a process begins ------------------------------------------------------
@@ -490,9 +497,9 @@ static void on_slot_timer(struct ev_loop *loop, ev_timer *timer, int revents)
             supervisor_abandon(slot);
         } else if (slot->role->ready.by == READY_DELAY) {
             become_ready(slot, "");
-        } else {
+        } else if (supervisor_is_whole(slot->supervisor)) {
             be_late(slot);
-        }
+        } /* else it has until after the healing */
         break;
     case SLOT_PAUSED:
         supervisor_start_slot(slot);

@@ -47,6 +47,9 @@
  * {meshnode} {preload} {run}; of other roles {host:ROLE} {port:ROLE}
  * {port:ROLE:N}.
  *
+ * A partition (kinds.h) is cut when all its events have been told, and healed
+ * by a timer, or at the end of churn. An ebb waits for it as for the paused.
+ *
  * All times are nanoseconds of CLOCK_MONOTONIC since |start_ns|.
  */
 #ifndef PLATEAU_SUPERVISOR_H
@@ -113,7 +116,8 @@ struct supervisor_process {
     const char *contact; /* "" when there is none */
 };
 
-/* What befell a churner that was ready; kinds.h says what each kind is. */
+/* What befell a churner that was ready; of a partition, an observer as well,
+ * and whoever was in the place last. kinds.h says what each kind is. */
 struct supervisor_event {
     int64_t seq; /* from 1 */
     int64_t t_ns;
@@ -121,8 +125,8 @@ struct supervisor_event {
     uint32_t slot_id;
     int64_t process_id; /* that was ready */
     enum churn_kind kind;
-    int64_t parameter_ns; /* how long a pause lasts; after how long the next
-                           * life is killed; -1 */
+    int64_t parameter_ns; /* how long a pause or a partition lasts; after how
+                           * long the next life is killed; -1 */
 };
 
 /* An ebb, when its trough is to be read: now. */
@@ -178,11 +182,14 @@ struct supervisor_slot {
 };
 
 struct supervisor_counts {
-    int64_t events; /* of all kinds; each befell a ready churner */
+    int64_t events; /* of all kinds */
     int64_t by_kind[CHURN_KINDS];
     int64_t forced;          /* of the stops: SIGKILL after the grace */
     int64_t abandoned_ready; /* of the abandoned starts: it was ready by then */
     int64_t respawns;        /* starts beyond each slot's first */
+    int64_t partitions;      /* that the network was cut by */
+    int64_t healed;          /* of them, when their time was over */
+    int64_t cut_ns;          /* how long all of them lasted */
     int64_t crashes;         /* churners that ended by themselves */
     int64_t finished;        /* churners that ended as they may (may_exit) */
     int64_t late;            /* churners killed because never ready in time */

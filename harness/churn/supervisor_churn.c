@@ -5,14 +5,15 @@
  * on_exit() in supervisor.c starts the next life. A stop is the same, asked for
  * nicely. A pause: FROZEN until its timer runs out, then READY again. An
  * abandoned start: a kill whose next life is given |abandon_ns|; when that is
- * over it is DYING too, whether it said that it is ready or not.
+ * over it is DYING too, whether it said that it is ready or not. A partition
+ * changes no slot's state: supervisor_partition.c cuts when it is whole.
  *
  * Failure modes: nobody is ready: what is due stays owed (schedule.h). Who is
  * asked to end and does not gets SIGKILL after its grace, and is counted. Who
  * ends in a pause, or before its start could be abandoned, has crashed as any
  * other. A run that ends finds the paused: they are told to go on so that they
- * hear that they are to end. An ebb waits until nobody is paused, ending or
- * starting (supervisor_is_all_up()). */
+ * hear that they are to end. An ebb waits until nobody is paused, ending,
+ * starting or cut off (supervisor_is_all_up()). */
 #include "churn/supervisor_state.h"
 
 #include "churn/kinds.h"
@@ -33,15 +34,24 @@ static int64_t churned_ns(const struct supervisor *supervisor)
                           supervisor_now_ns(supervisor));
 }
 
-static struct slot *churner(struct supervisor *supervisor, uint32_t index)
+/* As the schedule counts: churners, then observers. */
+static struct slot *find_slot(struct supervisor *supervisor, uint32_t index)
 {
-    assert(index < supervisor->churners_count);
-    return &supervisor->slots[supervisor->churners_first + index];
+    uint32_t churners = supervisor->churners_count;
+    assert(index < churners + supervisor->observers_count);
+    return &supervisor
+                ->slots[index < churners ? supervisor->churners_first + index
+                                         : index - churners];
 }
 
 static bool is_ready(void *context, uint32_t index)
 {
-    return churner(context, index)->state == SLOT_READY;
+    return find_slot(context, index)->state == SLOT_READY;
+}
+
+static bool is_whole(void *context)
+{
+    return supervisor_is_whole(context);
 }
 
 /* Its descendants stop with it. */
@@ -81,7 +91,8 @@ static void befall(struct slot *slot, const struct schedule_event *event)
         break;
     case CHURN_KILL:
     case CHURN_MASS:
-    case CHURN_EXIT: /* never due */
+    case CHURN_PARTITION: /* befalls places: carry_out() */
+    case CHURN_EXIT:      /* never due */
     case CHURN_KINDS:
         kill_slot(slot);
         break;
@@ -118,12 +129,22 @@ static void tell_event(struct supervisor *supervisor,
 static void carry_out(struct supervisor *supervisor,
                       const struct schedule_event *due)
 {
-    struct slot *slot = churner(supervisor, due->churner);
+    struct slot *slot = find_slot(supervisor, due->churner);
     const struct supervisor_event event =
         count_event(slot, due->kind, due->parameter_ns);
-    befall(slot, due);
+    if (due->kind == CHURN_PARTITION) {
+        supervisor_partition_add(slot, due->parameter_ns);
+    } else {
+        befall(slot, due);
+    }
     tide_killed(&supervisor->tide);
     tell_event(supervisor, &event);
+    /* Who is told may stop the run. */
+    if (due->kind == CHURN_PARTITION &&
+        supervisor->phase == SUPERVISOR_CHURNING &&
+        !schedule_is_amid(&supervisor->schedule)) {
+        supervisor_partition_begin(supervisor);
+    }
 }
 
 /* An ebb goes on: who ends in it is not started before it is over. */
@@ -139,11 +160,12 @@ void supervisor_note_exit(struct slot *slot)
     }
 }
 
-/* A mass failure is finished although the wave ends with its first victim. */
+/* What befalls many is finished although the wave ends with its first victim.
+ */
 static bool take_next(struct supervisor *supervisor,
                       struct schedule_event *ret_due)
 {
-    const struct schedule_look look = {supervisor, is_ready};
+    const struct schedule_look look = {supervisor, is_ready, is_whole};
     bool is_amid = supervisor->phase == SUPERVISOR_CHURNING &&
                    schedule_is_amid(&supervisor->schedule);
     return (is_amid || may_go_on(supervisor)) &&
@@ -161,7 +183,7 @@ void supervisor_churn(struct supervisor *supervisor)
         carry_out(supervisor, &due);
     }
     supervisor->counts.skipped = (int64_t)supervisor->schedule.skipped;
-    supervisor->counts.owed = supervisor->schedule.owed;
+    supervisor->counts.owed = schedule_owed(&supervisor->schedule);
     int64_t due_ns = schedule_due_ns(&supervisor->schedule);
     if (may_go_on(supervisor) && due_ns < INT64_MAX) {
         supervisor_arm(supervisor, &supervisor->kill_timer,

@@ -167,6 +167,10 @@ static int make_schedule(struct supervisor *supervisor)
         .pause_min_ns = (int64_t)(scenario->pause_min_s * 1e9),
         .pause_max_ns = (int64_t)(scenario->pause_max_s * 1e9),
         .starting_max_ns = (int64_t)(scenario->starting_max_s * 1e9),
+        .observers_count = supervisor->observers_count,
+        .partition_share = scenario->partition_share,
+        .partition_min_ns = (int64_t)(scenario->partition_min_s * 1e9),
+        .partition_max_ns = (int64_t)(scenario->partition_max_s * 1e9),
         .recorded = config->recorded,
         .recorded_count = config->recorded_count,
     };
@@ -187,6 +191,18 @@ static void make_group(struct supervisor *supervisor)
     }
 }
 
+/* Whether any can fall due. */
+static bool has_partitions(const struct supervisor_config *config)
+{
+    bool has = config->recorded == NULL &&
+               config->scenario->partition_weight > 0. &&
+               config->scenario->rate_per_s > 0.;
+    for (size_t i = 0; i < config->recorded_count && !has; i++) {
+        has = config->recorded[i].kind == CHURN_PARTITION;
+    }
+    return has;
+}
+
 /* Readiness asks from where we are, so that we go as well. */
 static int enter_network(struct supervisor *supervisor, struct err *err)
 {
@@ -194,6 +210,7 @@ static int enter_network(struct supervisor *supervisor, struct err *err)
         .rule = supervisor->config.scenario->network,
         .places = supervisor->counts.slots,
         .drop_share = supervisor->config.scenario->drop_share,
+        .has_partitions = has_partitions(&supervisor->config),
     };
     if (config.rule == NETWORK_NONE) {
         return 0;
@@ -229,7 +246,8 @@ int supervisor_new(const struct supervisor_config *config,
     }
     if (result == 0 &&
         (make_tide(supervisor) != 0 || make_schedule(supervisor) != 0 ||
-         supervisor_kin_open(supervisor) != 0)) {
+         supervisor_kin_open(supervisor) != 0 ||
+         supervisor_partition_open(supervisor) != 0)) {
         err_set(err, NULL, 0, 0, "out of memory");
         result = -ENOMEM;
     }
@@ -281,6 +299,7 @@ void supervisor_free(struct supervisor *supervisor)
     ev_timer_stop(supervisor->config.loop, &supervisor->log_timer);
     ev_timer_stop(supervisor->config.loop, &supervisor->kin_timer);
     supervisor_folders_close(supervisor);
+    supervisor_partition_close(supervisor);
     tide_deinit(&supervisor->tide);
     schedule_deinit(&supervisor->schedule);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {

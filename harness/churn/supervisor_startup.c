@@ -23,6 +23,9 @@ static bool is_up(const struct slot *slot)
 bool supervisor_is_all_up(void *context)
 {
     const struct supervisor *supervisor = context;
+    if (!supervisor_is_whole(supervisor)) {
+        return false;
+    }
     if (supervisor->counts.ready == supervisor->counts.slots) {
         return true;
     }

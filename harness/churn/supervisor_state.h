@@ -1,10 +1,11 @@
 /* supervisor_state.h - the supervisor's inside, as supervisor*.c see it.
  *
  * supervisor.c is what happens in a run; supervisor_startup.c who is started
- * when; supervisor_churn.c what befalls churners; supervisor_kin.c what becomes
- * of their descendants; supervisor_upkeep.c looks after logs and disk,
- * supervisor_folders.c after what targets keep in their folders;
- * supervisor_new.c makes it, looks at it and gives it back.
+ * when; supervisor_churn.c what befalls churners; supervisor_partition.c who is
+ * cut off from whom; supervisor_kin.c what becomes of their descendants;
+ * supervisor_upkeep.c looks after logs and disk, supervisor_folders.c after
+ * what targets keep in their folders; supervisor_new.c makes it, looks at it
+ * and gives it back.
  */
 #ifndef PLATEAU_SUPERVISOR_STATE_H
 #define PLATEAU_SUPERVISOR_STATE_H
@@ -32,6 +33,15 @@ struct supervisor_folders {
     uint32_t turns;     /* that this walk took so far */
     bool is_second;     /* the walk before went over the limit */
     int64_t spent_ns;   /* on the present round */
+    ev_timer timer;
+};
+
+/* Who is cut off, and until when. */
+struct supervisor_partition {
+    uint32_t *places; /* |count| of them, as isolate/address.h counts */
+    uint32_t count;
+    int64_t lasts_ns;
+    int64_t began_ns; /* 0: the network is whole */
     ev_timer timer;
 };
 
@@ -63,6 +73,7 @@ struct supervisor {
     int64_t kin_began_ns; /* 0: targets live */
     int kin_pause_ms;
     struct supervisor_folders folders;
+    struct supervisor_partition partition;
     int alert_turns; /* of upkeep: logs are being flooded */
     bool is_stop_asked;
 };
@@ -107,6 +118,19 @@ void supervisor_churn(struct supervisor *supervisor);
 void supervisor_thaw(struct slot *slot);
 void supervisor_abandon(struct slot *slot);
 void supervisor_force(struct slot *slot);
+
+/* Partitions: makes room for one; the slot is of the next; it begins, until its
+ * time is over, or the run fails; whether there is none; it ends now, 0 or
+ * -errno of the kernel; gives the room back. */
+int supervisor_partition_open(struct supervisor *supervisor);
+void supervisor_partition_add(struct slot *slot, int64_t lasts_ns);
+void supervisor_partition_begin(struct supervisor *supervisor);
+bool supervisor_is_whole(const struct supervisor *supervisor);
+int supervisor_partition_end(struct supervisor *supervisor);
+void supervisor_partition_close(struct supervisor *supervisor);
+
+/* Fails the run: the kernel refuses what it did when it was tried. */
+void supervisor_blame_network(struct supervisor *supervisor, int result);
 
 /* What a pause stopped goes on, with all that descends from it. */
 void supervisor_go_on(struct slot *slot);

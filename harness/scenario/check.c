@@ -152,6 +152,69 @@ static int check_kinds(const struct checking *checking)
     return 0;
 }
 
+/* How long it is from a partition to the next, on the average, s. */
+static double partition_gap_s(const struct scenario *scenario)
+{
+    double weights[CHURN_KINDS];
+    double churners = 0., observers = 0., events = 0.;
+    for (uint32_t i = 0; i < scenario->roles_count; i++) {
+        const struct scenario_role *role = &scenario->roles[i];
+        churners += role->kind == ROLE_CHURNER ? role->count : 0;
+        observers += role->kind == ROLE_OBSERVER ? role->count : 0;
+    }
+    scenario_weights(scenario, weights);
+    for (size_t i = 0; i < CHURN_KINDS; i++) {
+        double victims = i == CHURN_MASS ? scenario->mass_share * churners
+                         : i == CHURN_PARTITION ? scenario->partition_share *
+                                                      (churners + observers)
+                                                : 1.;
+        events += weights[i] * fmax(victims, 1.);
+    }
+    return events / scenario->partition_weight / scenario->rate_per_s;
+}
+
+static int check_partitions(const struct checking *checking)
+{
+    const struct scenario *scenario = checking->scenario;
+    const char *path = "churn.kinds.partition";
+    if (scenario->partition_max_s < scenario->partition_min_s) {
+        return document_blame(checking->document, "churn.kinds", checking->err,
+                              "'partition_max_s' %g is below "
+                              "'partition_min_s' %g",
+                              scenario->partition_max_s,
+                              scenario->partition_min_s);
+    }
+    if (scenario->partition_weight == 0.) {
+        return 0;
+    }
+    if (scenario->network != NETWORK_EACH) {
+        return document_blame(checking->document, path, checking->err,
+                              "a partition cuts the processes' networks, and "
+                              "they have none of their own; give 'isolate: "
+                              "{network: each}'");
+    }
+    if (scenario_has_ebbs(scenario) &&
+        scenario->partition_max_s >= scenario->settle_max_s) {
+        return document_blame(
+            checking->document, path, checking->err,
+            "a partition of %g s outlasts an ebb, which is given up after %g "
+            "s; make 'partition_max_s' shorter or 'ebb: {settle_max_s: ...}' "
+            "longer",
+            scenario->partition_max_s, scenario->settle_max_s);
+    }
+    double gap_s = partition_gap_s(scenario);
+    double mean_s =
+        (scenario->partition_min_s + scenario->partition_max_s) / 2.;
+    if (scenario->rate_per_s > 0. && gap_s <= mean_s) {
+        return document_blame(checking->document, path, checking->err,
+                              "partitions of %.3g s fall due every %.3g s, on "
+                              "the average, and there is one at a time; give "
+                              "them a smaller weight, or make them shorter",
+                              mean_s, gap_s);
+    }
+    return 0;
+}
+
 static int check_budget(const struct checking *checking)
 {
     const char *budget = checking->scenario->budget;
@@ -236,6 +299,9 @@ int check_scenario(const struct scenario *scenario,
     }
     if (r == 0) {
         r = check_kinds(&checking);
+    }
+    if (r == 0) {
+        r = check_partitions(&checking);
     }
     return r < 0 ? r : check_counts(&checking);
 }

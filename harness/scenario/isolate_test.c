@@ -57,6 +57,81 @@ static void networks_and_their_loss_are_read(void **state)
     }
 }
 
+#define MESH                                                                   \
+    "roles:\n- {name: o, kind: observer, count: 2, command: [x]}\n"            \
+    "- {name: c, kind: churner, count: 6, command: [x]}\n"
+
+static int parse(const char *text, struct scenario **ret_scenario,
+                 struct err *err)
+{
+    return scenario_parse("case.yaml", text, ret_scenario, err);
+}
+
+static void partitions_are_read_and_have_defaults(void **state)
+{
+    static const char given[] =
+        "isolate: {network: each}\n"
+        "churn: {rate_per_s: 5, wave_s: 9, ebb: {settle_max_s: 9},\n"
+        "  kinds: {kill: 9, partition: 0.1, partition_share: 0.5,\n"
+        "          partition_min_s: 3, partition_max_s: 8}}\n" MESH;
+    (void)state;
+    struct scenario *scenario = NULL;
+    struct err err = {0};
+    double weights[CHURN_KINDS];
+    assert_int_equal(parse(given, &scenario, &err), 0);
+    scenario_weights(scenario, weights);
+    assert_true(weights[CHURN_PARTITION] == 0.1);
+    assert_true(scenario->partition_share == 0.5);
+    assert_true(scenario->partition_min_s == 3.);
+    assert_true(scenario->partition_max_s == 8.);
+    scenario_free(scenario);
+    assert_int_equal(parse(MESH, &scenario, &err), 0);
+    scenario_weights(scenario, weights);
+    assert_true(weights[CHURN_PARTITION] == 0.);
+    assert_true(scenario->partition_min_s == 0.5);
+    assert_true(scenario->partition_max_s == 2.);
+    assert_true(scenario->partition_share == 0.25);
+    scenario_free(scenario);
+}
+
+static void partitions_that_cannot_be_are_refused(void **state)
+{
+#define CHURN                                                                  \
+    "isolate: {network: each}\nchurn: {rate_per_s: 5, kinds: {kill: 9, "
+    static const struct {
+        const char *text, *says;
+        int line;
+    } wrong[] = {
+        {"churn: {kinds: {partition: 1}}\n" MESH, "'isolate: {network: each}'",
+         1},
+        {"isolate: {network: shared}\nchurn: {kinds: {kill: 1,\n"
+         "partition: 1}}\n" MESH,
+         "'isolate: {network: each}'", 3},
+        {CHURN "partition_max_s: 0.1}}\n" MESH, "below 'partition_min_s' 0.5",
+         2},
+        {CHURN "partition: 0.1, partition_max_s: 3},\nwave_s: 5}\n" MESH,
+         "outlasts an ebb, which is given up after 3 s", 2},
+        /* (9 + 2 * 2) / 2 / 5: every 1.3 s one of 1.25 s; */
+        {CHURN "partition: 2, partition_max_s: 2.1}}\n" MESH,
+         "partitions of 1.3 s fall due every 1.3 s", 2},
+        {CHURN "partition: 1, partition_share: 0}}\n" MESH, "0.001 to 0.999",
+         2},
+        {CHURN "partition: 1, partition_min_s: 0}}\n" MESH, "0.05 to 3600", 2},
+    };
+#undef CHURN
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct scenario *scenario = NULL;
+        struct err err = {0};
+        int result = parse(wrong[i].text, &scenario, &err);
+        if (result != -EINVAL || err.line != wrong[i].line ||
+            strstr(err.sentence, wrong[i].says) == NULL) {
+            fail_msg("%s: %d, line %d: %s", wrong[i].text, result, err.line,
+                     err.sentence);
+        }
+    }
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     static const struct {
@@ -90,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_word_the_network_is_the_machines),
         cmocka_unit_test(networks_and_their_loss_are_read),
+        cmocka_unit_test(partitions_are_read_and_have_defaults),
+        cmocka_unit_test(partitions_that_cannot_be_are_refused),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,14 @@ static const struct key kinds_keys[] = {
      .example = "0.1",
      .about = "weight of SIGKILL to a share of all churners at once; each "
               "counts as an event"},
+    {.name = "partition",
+     WEIGHT,
+     VALUE_OF(struct scenario, partition_weight),
+     .example = "0.05",
+     .about =
+         "weight of cutting off a share of all churners and observers from "
+         "the others, for a drawn time, one such partition at a time; each "
+         "counts as an event; takes isolate: {network: each}"},
     {.name = "pause_min_s",
      .type = KEY_NUMBER,
      VALUE_OF(struct scenario, pause_min_s),
@@ -311,6 +319,32 @@ static const struct key kinds_keys[] = {
      .fallback = "0.25",
      .example = "0.5",
      .about = "of all churners, one at least"},
+    {.name = "partition_share",
+     .type = KEY_NUMBER,
+     VALUE_OF(struct scenario, partition_share),
+     .min = 0.001,
+     .max = 0.999,
+     .fallback = "0.25",
+     .example = "0.5",
+     .about = "of all churners and observers, one at least and one not"},
+    {.name = "partition_min_s",
+     .type = KEY_NUMBER,
+     VALUE_OF(struct scenario, partition_min_s),
+     .min = 0.05,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "0.5",
+     .example = "1",
+     .about = "a partition lasts from so long ..."},
+    {.name = "partition_max_s",
+     .type = KEY_NUMBER,
+     VALUE_OF(struct scenario, partition_max_s),
+     .min = 0.05,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "2",
+     .example = "5",
+     .about = "... to so long, uniformly; with ebbs below ebb.settle_max_s"},
 };
 
 static const struct key change_keys[] = {
@@ -410,7 +444,8 @@ static const struct key health_keys[] = {
      .max = 1e15,
      .fallback = "-inf",
      .example = "1",
-     .about = "the least it may show in 90 % of the samples"},
+     .about = "the least it may show in 90 % of the samples; those of "
+              "partitions are left out"},
     {.name = "grows_at_least",
      .type = KEY_NUMBER,
      VALUE_OF(struct scenario_health, grows_at_least),

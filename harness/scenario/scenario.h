@@ -80,7 +80,8 @@ enum churn_kind {
     CHURN_PAUSE,
     CHURN_STARTING,
     CHURN_MASS,
-    CHURN_EXIT, /* its own doing: no schedule has it */
+    CHURN_PARTITION, /* observers as well */
+    CHURN_EXIT,      /* its own doing: no schedule has it */
     CHURN_KINDS,
 };
 
@@ -194,9 +195,12 @@ struct scenario {
     double interval_shape; /* of lives; 0: the rule's own */
     /* How often each kind is drawn, in proportion; all 0: kills alone. */
     double kill_weight, stop_weight, pause_weight, starting_weight, mass_weight;
+    double partition_weight;         /* above 0 with NETWORK_EACH only */
     double pause_min_s, pause_max_s; /* how long a pause lasts */
-    double starting_max_s; /* from the start of a life to its abandonment */
-    double mass_share;     /* of all churners, hit at once */
+    double starting_max_s;  /* from the start of a life to its abandonment */
+    double mass_share;      /* of all churners, hit at once */
+    double partition_share; /* of churners and observers, cut off together */
+    double partition_min_s, partition_max_s; /* until they are not any more */
     /* After so long (0: never) of churn, ebbs not counted, the rate is another
      * one, above 0. */
     double change_after_s;
@@ -237,6 +241,7 @@ static inline void scenario_weights(const struct scenario *scenario,
     ret_weights[CHURN_PAUSE] = scenario->pause_weight;
     ret_weights[CHURN_STARTING] = scenario->starting_weight;
     ret_weights[CHURN_MASS] = scenario->mass_weight;
+    ret_weights[CHURN_PARTITION] = scenario->partition_weight;
     ret_weights[CHURN_EXIT] = 0.;
 }
 

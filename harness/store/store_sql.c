@@ -40,7 +40,7 @@ const char store_sql_schema[] =
     "  t_ns INTEGER NOT NULL,         -- ns since the run's start\n"
     "  slot_id INTEGER NOT NULL REFERENCES slot(id),\n"
     "  process_id INTEGER NOT NULL REFERENCES process(id),\n"
-    "  kind TEXT NOT NULL,            -- kill stop pause starting mass\n"
+    "  kind TEXT NOT NULL,            -- kill stop pause starting mass ...\n"
     "  churned_ns INTEGER NOT NULL,   -- ns of churn by then, no ebbs\n"
     "  parameter_ns INTEGER           -- pause starting: how long; or NULL\n"
     ") STRICT;\n"
