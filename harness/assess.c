@@ -5,6 +5,8 @@
 
 #include "assess/climbed.h"
 #include "assess/docket.h"
+#include "assess/evidence.h"
+#include "assess/extent.h"
 #include "assess/panel.h"
 #include "assess/particulars.h"
 #include "assess/sites.h"
@@ -162,26 +164,39 @@ static void add_up(struct assessment *assessment)
 /* What a disagreement of the sources is called. '*' is any outcome. */
 struct disagreement {
     char allocated, active, resident, private; /* P, C, or * */
+    bool is_partial; /* allocated heap is not of all processes */
     const char *sentence;
 };
 
 static const struct disagreement disagreements[] = {
-    {'C', '*', '*', 'C', "allocated heap and private memory agree"},
-    {'P', '*', '*', 'P', "allocated heap and private memory agree"},
-    {'P', 'C', '*', 'C',
+    {'C', '*', '*', 'C', true,
+     "allocated heap, of some of its processes, and private memory of all "
+     "agree"},
+    {'P', '*', '*', 'P', true,
+     "allocated heap, of some of its processes, and private memory of all "
+     "agree"},
+    {'P', '*', '*', 'C', true,
+     "allocated heap is level, but is not of all its processes, whose private "
+     "memory climbs: it grows in one of the others, or outside the allocator"},
+    {'C', '*', '*', 'P', true,
+     "allocated heap, of some of its processes, climbs while private memory "
+     "of all is level: it still grows within pages that they had"},
+    {'C', '*', '*', 'C', false, "allocated heap and private memory agree"},
+    {'P', '*', '*', 'P', false, "allocated heap and private memory agree"},
+    {'P', 'C', '*', 'C', false,
      "allocated heap is level while active heap and private memory climb: "
      "fragmentation, what is in use is spread over more and more pages"},
-    {'P', 'P', 'C', 'C',
+    {'P', 'P', 'C', 'C', false,
      "allocated and active heap are level while resident heap and private "
      "memory climb: retention, the allocator or the kernel keeps what was "
      "freed"},
-    {'P', 'P', 'P', 'C',
+    {'P', 'P', 'P', 'C', false,
      "the heap is level while private memory climbs: it grows outside the "
      "allocator (maps, stacks, another allocator)"},
-    {'P', '*', '*', 'C',
+    {'P', '*', '*', 'C', false,
      "allocated heap is level while private memory climbs: fragmentation, "
      "retention, or memory outside the allocator"},
-    {'C', '*', '*', 'P',
+    {'C', '*', '*', 'P', false,
      "allocated heap climbs while private memory is level: it still grows "
      "within pages that the process had"},
 };
@@ -205,11 +220,14 @@ static void name_sources(struct assessment *assessment, const char *role)
     const struct assessed *resident =
         find_metric(assessment, role, "heap/resident");
     const struct assessed *private = find_metric(assessment, role, "private");
+    bool is_partial = private != NULL && allocated != NULL &&
+                      private->counts == METRIC_PRIMARY;
     size_t count = sizeof disagreements / sizeof disagreements[0];
     for (size_t i = 0; i < count; i++) {
         const struct disagreement *row = &disagreements[i];
-        if (fits(row->allocated, allocated) && fits(row->active, active) &&
-            fits(row->resident, resident) && fits(row->private, private)) {
+        if (row->is_partial == is_partial && fits(row->allocated, allocated) &&
+            fits(row->active, active) && fits(row->resident, resident) &&
+            fits(row->private, private)) {
             (void)snprintf(assessment->summary.sources,
                            sizeof assessment->summary.sources, "%s",
                            row->sentence);
@@ -273,12 +291,19 @@ static void tell_sources(struct assessment *assessment)
 /* --- what climbed ------------------------------------------------------------
  */
 
-/* What the growth is to be explained of: allocated heap where there is such a
- * figure, of the same observers as |series|. */
+/* What the growth is to be explained of, of the same observers as |series|:
+ * allocated heap where there is such a figure, of all that they are or at least
+ * of what was found to climb; private memory elsewhere. */
 static const struct panel_column *memory_of(const struct panel *panel,
                                             const struct assessed *series)
 {
-    static const char *const names[] = {"heap/allocated", "private"};
+    static const char *const by_heap[] = {"heap/allocated", "private"};
+    static const char *const by_pages[] = {"private", "heap/allocated"};
+    const char *const *names =
+        extent_of_heap(panel, series->role) == EXTENT_PART &&
+                strcmp(series->metric, by_heap[0]) != 0
+            ? by_pages
+            : by_heap;
     int64_t slot_id = -1;
     for (size_t i = 0; i < panel->columns_count; i++) {
         if (!series->is_together &&
@@ -511,6 +536,25 @@ static int load_all_samples(struct store *store, const struct run_facts *facts,
 /* --- the whole
  * ---------------------------------------------------------------- */
 
+static int tell_evidence(struct store *store, const struct run_facts *facts,
+                         const struct panel *panel, struct summary *summary)
+{
+    struct store_slot *slots = NULL;
+    struct store_series *series = NULL;
+    size_t slots_count = 0, series_count = 0;
+    int result = store_slots(store, &slots, &slots_count);
+    if (result == 0) {
+        result = store_all_series(store, &series, &series_count);
+    }
+    if (result == 0) {
+        evidence_tell(facts, panel, slots, slots_count, series, series_count,
+                      summary->evidence, sizeof summary->evidence);
+    }
+    free(slots);
+    free(series);
+    return result;
+}
+
 static int judge_panel(struct store *store, const struct run_facts *facts,
                        const char *folder, struct assessment *assessment)
 {
@@ -530,6 +574,9 @@ static int judge_panel(struct store *store, const struct run_facts *facts,
     if (result == 0) {
         mark_climbs(assessment, &panel);
         result = rank_climbed(&panel, folder, assessment);
+    }
+    if (result == 0) {
+        result = tell_evidence(store, facts, &panel, &assessment->summary);
     }
     panel_deinit(&panel);
     return result;

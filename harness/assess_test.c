@@ -41,6 +41,7 @@ struct made {
     int64_t died_ns;   /* of observer-1; -1: it lived */
     double active_peers;
     double delivered_per_tick;
+    double processes; /* of each observer; 0: it never forked */
     bool is_cut_off;
     const char *how;
 };
@@ -98,6 +99,9 @@ static void record_slots(struct store *store, const struct made *made)
                    STORE_COUNTER);
         add_series(store, 10 * i + 6, i, "tally/loops.finished", "", 1,
                    STORE_COUNTER);
+        if (made->processes > 0) {
+            add_series(store, 10 * i + 7, i, "processes", "", 1, STORE_GAUGE);
+        }
     }
 }
 
@@ -125,8 +129,9 @@ static void record_samples(struct store *store, const struct made *made)
                 made->delivered_per_tick * k,
                 1000 + 5 * k,
                 995 + 5 * k,
+                made->processes,
             };
-            for (int j = 0; j < 6; j++) {
+            for (int j = 0; j < (made->processes > 0 ? 7 : 6); j++) {
                 assert_int_equal(
                     store_value_add(store, 10 * i + j + 1, k, values[j]), 0);
             }
@@ -209,6 +214,28 @@ static void private_memory_alone_can_convict(void **state)
     struct made made = healthy;
     made.private_per_tick = 20000;
     assert_verdict(&made, JUDGE_CLIMB, "observer, all 2, private memory");
+}
+
+/* Nobody asked the allocators of the others: what one counts is no PLATEAU of
+ * all, but still convicts. */
+static void heap_of_one_process_of_several_is_a_witness(void **state)
+{
+    struct assessment assessment;
+    struct made made = healthy;
+    (void)state;
+    made.processes = 4;
+    assert_verdict(&made, JUDGE_PLATEAU, "private memory");
+    made.private_per_tick = 2048;
+    judge(&made, &assessment);
+    assert_int_equal(assessment.summary.outcome, JUDGE_CLIMB);
+    assert_non_null(strstr(assessment.summary.reason, "private memory"));
+    assert_non_null(strstr(assessment.summary.sources, "not of all"));
+    assert_non_null(strstr(assessment.summary.evidence, "not all of which"));
+    assess_deinit(&assessment);
+    made = healthy;
+    made.processes = 4;
+    made.allocated_per_tick = 1024;
+    assert_verdict(&made, JUDGE_CLIMB, "allocated heap");
 }
 
 static void too_little_churn_is_invalid(void **state)
@@ -331,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_flat_run_is_a_plateau),
         cmocka_unit_test(a_climb_of_one_observer_is_a_climb_of_the_run),
         cmocka_unit_test(private_memory_alone_can_convict),
+        cmocka_unit_test(heap_of_one_process_of_several_is_a_witness),
         cmocka_unit_test(too_little_churn_is_invalid),
         cmocka_unit_test(holes_in_the_grid_are_invalid),
         cmocka_unit_test(a_dead_observer_is_invalid),

@@ -1,5 +1,6 @@
 #include "assess/docket.h"
 
+#include "assess/extent.h"
 #include "assess/holdings.h"
 
 #include <errno.h>
@@ -49,20 +50,25 @@ static bool is_judged(const struct panel *panel,
                       const struct panel_column *column)
 {
     if (column->metric->role == METRIC_PART ||
+        column->metric->role == METRIC_EXTENT ||
         (column->metric->role == METRIC_CONTEXT && !panel->are_troughs)) {
         return false;
     }
     return column->metric->is_each || !is_part(panel, column);
 }
 
-/* Private memory is the best source where no allocator can be asked. */
+/* Private memory is the best source where no allocator can be asked, or not
+ * those of all processes; what is counted bears witness then. */
 static enum metric_role role_of(const struct panel *panel,
                                 const struct panel_column *column)
 {
-    return column->metric->role == METRIC_WITNESS &&
-                   !has_allocated(panel, column)
-               ? METRIC_PRIMARY
-               : column->metric->role;
+    enum metric_role role = column->metric->role;
+    bool is_partial = extent_of_heap(panel, column->role) == EXTENT_PART;
+    if (role == METRIC_WITNESS &&
+        (is_partial || !has_allocated(panel, column))) {
+        return METRIC_PRIMARY;
+    }
+    return role == METRIC_PRIMARY && is_partial ? METRIC_WITNESS : role;
 }
 
 /* --- points -----------------------------------------------------------------

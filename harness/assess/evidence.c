@@ -1,5 +1,7 @@
 #include "assess/evidence.h"
 
+#include "assess/extent.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +14,13 @@ enum evidence {
     EVIDENCE_OUTSIDE, /* no tally */
     EVIDENCE_TALLY,   /* which says nothing of the heap */
     EVIDENCE_HEAP,
+    EVIDENCE_HEAPS, /* of every process of several */
+    EVIDENCE_PART,  /* of some */
 };
 
-static enum evidence
-evidence_of(int64_t slot_id, const struct store_series *series, size_t count)
+static enum evidence evidence_of(int64_t slot_id, enum extent extent,
+                                 const struct store_series *series,
+                                 size_t count)
 {
     enum evidence evidence = EVIDENCE_OUTSIDE;
     for (size_t i = 0; i < count; i++) {
@@ -23,7 +28,9 @@ evidence_of(int64_t slot_id, const struct store_series *series, size_t count)
             continue;
         }
         if (strcmp(series[i].metric, heap_figure) == 0) {
-            return EVIDENCE_HEAP;
+            return extent == EXTENT_PART  ? EVIDENCE_PART
+                   : extent == EXTENT_ALL ? EVIDENCE_HEAPS
+                                          : EVIDENCE_HEAP;
         }
         if (strncmp(series[i].metric, tally_room, sizeof tally_room - 1) == 0) {
             evidence = EVIDENCE_TALLY;
@@ -53,6 +60,13 @@ static const char *sentence(enum evidence evidence, bool is_preloaded)
     switch (evidence) {
     case EVIDENCE_HEAP:
         return "what its allocator counts, and private memory";
+    case EVIDENCE_HEAPS:
+        return "what the allocators of all its processes count, and private "
+               "memory";
+    case EVIDENCE_PART:
+        return "several processes, not all of which say what they have "
+               "allocated: judged by the private memory of all; what the "
+               "others count is a witness";
     case EVIDENCE_TALLY:
         return "a tally without heap figures: judged by private memory";
     case EVIDENCE_OUTSIDE:
@@ -65,7 +79,7 @@ static const char *sentence(enum evidence evidence, bool is_preloaded)
                : "no tally: judged by private memory";
 }
 
-void evidence_tell(const struct run_facts *facts,
+void evidence_tell(const struct run_facts *facts, const struct panel *panel,
                    const struct store_slot *slots, size_t slots_count,
                    const struct store_series *series, size_t series_count,
                    char *text, size_t size)
@@ -81,7 +95,8 @@ void evidence_tell(const struct run_facts *facts,
         role = slots[i].role;
         used += (size_t)snprintf(
             text + used, size - used, "%s%s: %s", used > 0 ? "; " : "", role,
-            sentence(evidence_of(slots[i].id, series, series_count),
+            sentence(evidence_of(slots[i].id, extent_of_heap(panel, role),
+                                 series, series_count),
                      was_preloaded(facts, role)));
     }
 }

@@ -1,9 +1,11 @@
 /* Which evidence a verdict had is said, role by role. */
 #include "assess/evidence.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,8 +17,30 @@ static const struct store_slot slots[] = {
     {.id = 3, .role = "proxy", .ordinal = 0, .is_observer = true},
 };
 
-static const char *tell(const char *setting, const struct store_series *series,
-                        size_t count)
+/* A panel of |slot|'s figures, three readings of each: a heap, and of how many
+ * processes the observer and its heap figures are. */
+enum { READINGS = 3, FIGURES = 3 };
+
+static struct panel make_panel(int64_t slot, double values[FIGURES][READINGS])
+{
+    static struct panel_column columns[FIGURES];
+    static const char *const names[] = {"heap/allocated", "processes",
+                                        "heap/processes"};
+    for (int i = 0; i < FIGURES; i++) {
+        columns[i] = (struct panel_column){
+            .slot_id = slot, .observers = 1, .values = values[i]};
+        (void)snprintf(columns[i].name, sizeof columns[i].name, "%s", names[i]);
+        (void)snprintf(columns[i].role, sizeof columns[i].role, "%s",
+                       slot == 3 ? "proxy" : "server");
+    }
+    return (struct panel){
+        .columns = columns, .columns_count = FIGURES, .rows = READINGS};
+}
+
+static const struct panel no_panel;
+
+static const char *tell(const char *setting, const struct panel *panel,
+                        const struct store_series *series, size_t count)
 {
     static char text[512];
     char *environment[] = {(char *)(uintptr_t)setting};
@@ -27,8 +51,8 @@ static const char *tell(const char *setting, const struct store_series *series,
     };
     struct scenario scenario = {.roles = roles, .roles_count = 1};
     struct run_facts facts = {.scenario = &scenario};
-    evidence_tell(&facts, slots, sizeof slots / sizeof slots[0], series, count,
-                  text, sizeof text);
+    evidence_tell(&facts, panel, slots, sizeof slots / sizeof slots[0], series,
+                  count, text, sizeof text);
     return text;
 }
 
@@ -37,7 +61,7 @@ static void a_program_without_a_tally_is_judged_from_outside(void **state)
     const struct store_series series[] = {{.slot_id = 0, .metric = "private"},
                                           {.slot_id = 3, .metric = "private"}};
     (void)state;
-    assert_string_equal(tell(NULL, series, 2),
+    assert_string_equal(tell(NULL, &no_panel, series, 2),
                         "server: no tally: judged by private memory; "
                         "proxy: no tally: judged by private memory");
 }
@@ -46,7 +70,7 @@ static void a_library_that_gave_no_tally_is_missed(void **state)
 {
     const struct store_series series[] = {{.slot_id = 0, .metric = "private"}};
     (void)state;
-    assert_non_null(strstr(tell("LD_PRELOAD={preload}", series, 1),
+    assert_non_null(strstr(tell("LD_PRELOAD={preload}", &no_panel, series, 1),
                            "server: no tally, judged by private memory; the "
                            "library before it gave none"));
 }
@@ -59,9 +83,37 @@ static void a_tally_is_told_from_figures_of_the_heap(void **state)
         {.slot_id = 3, .metric = "heap/allocated"}};
     (void)state;
     assert_string_equal(
-        tell("LD_PRELOAD={preload}", series, 3),
+        tell("LD_PRELOAD={preload}", &no_panel, series, 3),
         "server: a tally without heap figures: judged by private memory; "
         "proxy: what its allocator counts, and private memory");
+}
+
+/* Slot 0 is one process; slot 1 of the same role is what is said. */
+static const char *tell_of_heaps(double values[FIGURES][READINGS])
+{
+    static const struct store_series series[] = {
+        {.slot_id = 0, .metric = "heap/allocated"},
+        {.slot_id = 1, .metric = "heap/allocated"}};
+    struct panel panel = make_panel(1, values);
+    return tell("LD_PRELOAD={preload}", &panel, series, 2);
+}
+
+static void figures_of_one_process_of_several_are_told(void **state)
+{
+    double unpublished[FIGURES][READINGS] = {
+        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, NAN, NAN}};
+    double published[FIGURES][READINGS] = {
+        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, 3, 3}};
+    double some[FIGURES][READINGS] = {
+        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, 2, 2}};
+    double passing[FIGURES][READINGS] = {
+        {1e6, 1e6, 1e6}, {NAN, 1, 3}, {NAN, NAN, NAN}};
+    (void)state;
+    assert_non_null(strstr(tell_of_heaps(unpublished), "not all of which"));
+    assert_non_null(strstr(tell_of_heaps(some), "not all of which"));
+    assert_non_null(
+        strstr(tell_of_heaps(published), "the allocators of all its"));
+    assert_non_null(strstr(tell_of_heaps(passing), "what its allocator"));
 }
 
 int main(void)
@@ -69,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_program_without_a_tally_is_judged_from_outside),
         cmocka_unit_test(a_library_that_gave_no_tally_is_missed),
+        cmocka_unit_test(figures_of_one_process_of_several_are_told),
         cmocka_unit_test(a_tally_is_told_from_figures_of_the_heap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,16 @@ const struct metric metrics[] = {
      .role = METRIC_GATE,
      .climb_ratio = .05,
      .ebb_per_event = .002},
+    {.series = "processes",
+     .label = "processes",
+     .kind = METRIC_FIGURE,
+     .role = METRIC_GATE,
+     .climb_ratio = .05,
+     .ebb_per_event = .002},
+    {.series = "heap/processes",
+     .label = "processes with a heap",
+     .kind = METRIC_FIGURE,
+     .role = METRIC_EXTENT},
     {.kind = METRIC_PAIR,
      .role = METRIC_GATE,
      .climb_ratio = .05,
@@ -132,7 +142,7 @@ const char *metric_role_name(enum metric_role role)
     static const char *const names[] = {
         [METRIC_PRIMARY] = "primary", [METRIC_GATE] = "gate",
         [METRIC_WITNESS] = "witness", [METRIC_CONTEXT] = "context",
-        [METRIC_PART] = "part",
+        [METRIC_PART] = "part",       [METRIC_EXTENT] = "extent",
     };
     return names[role];
 }

@@ -20,6 +20,7 @@ enum metric_role {
     METRIC_CONTEXT, /* tells one kind of growth from another; convicts nobody */
     METRIC_PART,    /* a part of the heap: not judged, but growth is laid at its
                      * door */
+    METRIC_EXTENT,  /* tells what another is of; not judged */
 };
 
 /* How the values come about. */
@@ -54,7 +55,7 @@ const struct metric *metric_find(const char *series, const char *unit);
 void metric_name(const struct metric *metric, const char *series, char *text,
                  size_t size);
 
-/* "primary", "gate", "witness", "context", "part". */
+/* "primary", "gate", "witness", "context", "part", "extent". */
 const char *metric_role_name(enum metric_role role);
 
 /* The judge's rule for it. |are_troughs|: readings of ebbs. */

@@ -1,6 +1,5 @@
 #include "assess/particulars.h"
 
-#include "assess/evidence.h"
 #include "churn/kinds.h"
 
 #include <errno.h>
@@ -155,10 +154,6 @@ int particulars_fill(struct store *store, const struct run_facts *facts,
     int result = fill_ready(store, facts, summary);
     if (result == 0) {
         result = store_all_series(store, &series, &count);
-    }
-    if (result == 0) {
-        evidence_tell(facts, slots, slots_count, series, count,
-                      summary->evidence, sizeof summary->evidence);
     }
     for (size_t i = 0; result == 0 && i < slots_count; i++) {
         if (slots[i].is_observer) {

@@ -43,8 +43,9 @@ struct probe_sample {
     int64_t anonymous_bytes; /* Anonymous: heap, stacks, written file pages */
     int64_t fds_count;
     int64_t threads_count;
-    int64_t cpu_ns; /* user and system, all threads, in steps of
-                       probe_cpu_step_ns() */
+    int64_t cpu_ns;          /* user and system, all threads, in steps of
+                                probe_cpu_step_ns() */
+    int64_t processes_count; /* 1; of a sum, how many are in it */
 };
 
 struct probe;

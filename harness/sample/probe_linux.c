@@ -244,7 +244,7 @@ static void read_fds(struct probe *probe, struct probe_sample *sample)
 int probe_sample(struct probe *probe, enum probe_depth depth,
                  struct probe_sample *ret_sample)
 {
-    struct probe_sample sample = {-1, -1, -1, -1, -1, -1};
+    struct probe_sample sample = {-1, -1, -1, -1, -1, -1, 1};
     if (!read_rss(probe, &sample)) {
         return PROBE_GONE;
     }

@@ -23,6 +23,7 @@ enum figure {
     FIGURE_THREADS,
     FIGURE_CPU,
     FIGURE_PROCESSES,
+    FIGURE_HEAP_PROCESSES,
     FIGURE_CGROUP_MEMORY,
     FIGURE_CGROUP_ANONYMOUS,
     FIGURE_CGROUP_FILE,
@@ -43,6 +44,7 @@ static const struct {
     [FIGURE_THREADS] = {"threads", "", false, false},
     [FIGURE_CPU] = {"cpu_ns", "ns", true, false},
     [FIGURE_PROCESSES] = {"processes", "", false, false},
+    [FIGURE_HEAP_PROCESSES] = {"heap/processes", "", false, false},
     [FIGURE_CGROUP_MEMORY] = {"cgroup/memory", "B", false, true},
     [FIGURE_CGROUP_ANONYMOUS] = {"cgroup/anonymous", "B", false, true},
     [FIGURE_CGROUP_FILE] = {"cgroup/file", "B", false, true},
@@ -71,7 +73,8 @@ struct slot {
     const struct tally_page *page;
     const struct cgroup_figures *cgroup; /* NULL: none */
     bool is_observer;
-    bool has_tree;                     /* has had descendants */
+    bool has_tree;                     /* has been more than one process */
+    bool has_members;                  /* likewise, who publish their heap */
     int64_t figure_ids[FIGURES_COUNT]; /* 0: not announced yet */
     struct tally_series *tally; /* of observers with a page: those that were
                                    seen, at most TALLY_PAGE_ENTRIES */
@@ -176,21 +179,27 @@ static bool is_filled(const struct slot *slot)
     return slot->probe != NULL || slot->read != NULL;
 }
 
-/* Adds what descends from the slot's process. How many processes there are,
- * itself included; -1 where it never had a descendant. */
-static int64_t add_tree(struct sampler *sampler, struct slot *slot,
-                        enum probe_depth depth, struct probe_sample *sample)
+/* Adds what descends from the slot's process. */
+static void add_tree(struct sampler *sampler, struct slot *slot,
+                     enum probe_depth depth, struct probe_sample *sample)
 {
     struct tree *tree = sampler->config.tree;
     uint32_t index = (uint32_t)(slot - sampler->slots);
-    if (tree == NULL || index == sampler->config.slots_count) {
-        return -1;
+    bool is_root = tree != NULL && index != sampler->config.slots_count;
+    slot->has_tree = slot->has_tree || sample->processes_count > 1 ||
+                     (is_root && tree_size(tree, index) > 0);
+    if (is_root && slot->has_tree) {
+        (void)tree_add(tree, index, depth, sample);
     }
-    if (!slot->has_tree) {
-        slot->has_tree = tree_size(tree, index) > 0;
-    }
-    return slot->has_tree ? 1 + (int64_t)tree_add(tree, index, depth, sample)
-                          : -1;
+}
+
+/* Of how many processes the heap figures of the slot's page are; -1 where they
+ * never were of more than the one that it belongs to. */
+static int64_t count_heaps(struct slot *slot)
+{
+    uint32_t members = slot->tally != NULL ? tally_page_members(slot->page) : 0;
+    slot->has_members = slot->has_members || members > 0;
+    return slot->has_members ? 1 + (int64_t)members : -1;
 }
 
 static void sample_figures(struct sampler *sampler, struct slot *slot,
@@ -206,7 +215,7 @@ static void sample_figures(struct sampler *sampler, struct slot *slot,
         sampler->counts.unread += result < 0;
         return;
     }
-    int64_t processes = add_tree(sampler, slot, depth, &sample);
+    add_tree(sampler, slot, depth, &sample);
     struct cgroup_sample charged = {-1, -1, -1, -1};
     if (depth == PROBE_DETAIL && slot->cgroup != NULL) {
         sampler->counts.unread +=
@@ -219,7 +228,11 @@ static void sample_figures(struct sampler *sampler, struct slot *slot,
         [FIGURE_FDS] = sample.fds_count,
         [FIGURE_THREADS] = sample.threads_count,
         [FIGURE_CPU] = sample.cpu_ns,
-        [FIGURE_PROCESSES] = depth == PROBE_DETAIL ? processes : -1,
+        [FIGURE_PROCESSES] = depth == PROBE_DETAIL && slot->has_tree
+                                 ? sample.processes_count
+                                 : -1,
+        [FIGURE_HEAP_PROCESSES] =
+            depth == PROBE_DETAIL ? count_heaps(slot) : -1,
         [FIGURE_CGROUP_MEMORY] = charged.memory_bytes,
         [FIGURE_CGROUP_ANONYMOUS] = charged.anonymous_bytes,
         [FIGURE_CGROUP_FILE] = charged.file_bytes,

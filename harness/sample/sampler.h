@@ -15,6 +15,10 @@
  * "processes" too, itself included. Pages that processes of a tree share are in
  * the rss of each and in the private memory of none.
  *
+ * What a page's gauges say is of its owner and of the members that add to them
+ * (tally_page.h); where there ever were members, "heap/processes" says of how
+ * many processes that is.
+ *
  * An observer with a control group has, when its memory is read in detail, what
  * the kernel charges to that too.
  *

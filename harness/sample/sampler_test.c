@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <ev.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +18,7 @@
 #include "churn/spawn.h"
 #include "sample/sampler.h"
 #include "sample/tree.h"
+#include "tally/member.h"
 
 enum { SERIES_MAX = 1024, VALUES_MAX = 65536, TICKS_MAX = 256, SLOTS = 2 };
 enum { SELF_SLOT = 77, STEP_MS = 20 };
@@ -402,6 +405,48 @@ static void size_classes_are_read_at_troughs(void **state)
     end_life(&child);
 }
 
+/* A page whose member is a thread of ours: to the kernel it is one anyhow. */
+struct guest {
+    struct plateau_tally *tally;
+    sem_t has_joined, may_go;
+};
+
+static void *visit(void *argument)
+{
+    struct guest *guest = argument;
+    struct plateau_tally_member *member = member_join(guest->tally);
+    member_gauge(guest->tally, member, 0, "heap/allocated");
+    member_set(member, 0, 7);
+    (void)sem_post(&guest->has_joined);
+    (void)sem_wait(&guest->may_go);
+    return NULL;
+}
+
+static void heaps_of_members_are_counted_and_added(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t thread;
+    struct guest guest = {.tally = fixture->pages[0].shared};
+    struct spawn_child observer = live_in(fixture, 0);
+    plateau_tally_set(plateau_tally_gauge(guest.tally, "heap/allocated", "B"),
+                      100);
+    sampler_read_trough(fixture->sampler, 1);
+    assert_null(find(fixture, 0, "heap/processes"));
+    (void)sem_init(&guest.has_joined, 0, 0);
+    (void)sem_init(&guest.may_go, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, visit, &guest), 0);
+    (void)sem_wait(&guest.has_joined);
+    sampler_read_trough(fixture->sampler, 2);
+    assert_true(find(fixture, 0, "heap/allocated")->trough == 107);
+    assert_true(find(fixture, 0, "heap/processes")->trough == 2);
+    (void)sem_post(&guest.may_go);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    sampler_read_trough(fixture->sampler, 3);
+    assert_true(find(fixture, 0, "heap/allocated")->trough == 100);
+    assert_true(find(fixture, 0, "heap/processes")->trough == 1);
+    end_life(&observer);
+}
+
 static void a_sink_that_fails_in_a_trough_stops_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -674,6 +719,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(size_classes_are_read_at_troughs,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trough_is_read_when_it_is_asked_for,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(heaps_of_members_are_counted_and_added,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sink_that_fails_in_a_trough_stops_it,
                                         set_up, tear_down),

@@ -18,6 +18,7 @@ static void write_header(struct plateau_tally *shared, uint64_t generation)
     shared->capacity = TALLY_PAGE_ENTRIES;
     shared->classes_offset = TALLY_PAGE_CLASSES_OFFSET;
     shared->classes_capacity = TALLY_PAGE_CLASSES;
+    shared->members_offset = TALLY_PAGE_MEMBERS_OFFSET;
     shared->generation = generation;
 }
 
@@ -93,6 +94,66 @@ static void copy_text(char *to, const char *from, size_t size)
     to[i] = '\0';
 }
 
+/* The place of member |number|; NULL when it is the first that nobody ever
+ * took: there are none behind it. */
+static const struct plateau_tally_member *
+member_at(const struct tally_page *page, uint32_t number)
+{
+    const unsigned char *bytes = (const unsigned char *)page->shared;
+    if (number >= TALLY_PAGE_MEMBERS) {
+        return NULL;
+    }
+    const struct plateau_tally_member *member =
+        (const void *)(bytes + TALLY_PAGE_MEMBERS_OFFSET +
+                       number * sizeof *member);
+    return __atomic_load_n(&member->state, __ATOMIC_ACQUIRE) != 0 ? member
+                                                                  : NULL;
+}
+
+/* The lock's futex has the number of the thread that holds it, and
+ * FUTEX_OWNER_DIED when that has ended (Documentation/locking/robust-futexes.
+ * rst). In glibc it is the first word of a mutex. */
+static bool is_alive(const struct plateau_tally_member *member)
+{
+    uint32_t word = __atomic_load_n(
+        (const uint32_t *)(const void *)member->lock, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&member->state, __ATOMIC_RELAXED) == 2 &&
+           (word & FUTEX_TID_MASK) != 0 && (word & FUTEX_OWNER_DIED) == 0;
+}
+
+/* What the members hold of entry |number|. */
+static uint64_t of_members(const struct tally_page *page, uint32_t number)
+{
+    const struct plateau_tally_member *member;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; (member = member_at(page, i)) != NULL; i++) {
+        for (size_t j = 0; j < PLATEAU_TALLY_MEMBER_GAUGES; j++) {
+            if (__atomic_load_n(&member->entries[j], __ATOMIC_ACQUIRE) ==
+                    number &&
+                is_alive(member)) {
+                sum += __atomic_load_n(&member->values[j], __ATOMIC_RELAXED);
+            }
+        }
+    }
+    return sum;
+}
+
+uint32_t tally_page_members(const struct tally_page *page)
+{
+    const struct plateau_tally_member *member;
+    uint32_t count = 0;
+    for (uint32_t i = 0; (member = member_at(page, i)) != NULL; i++) {
+        bool has_any = false;
+        for (size_t j = 0; j < PLATEAU_TALLY_MEMBER_GAUGES; j++) {
+            has_any = has_any ||
+                      __atomic_load_n(&member->entries[j], __ATOMIC_ACQUIRE) <
+                          TALLY_PAGE_ENTRIES;
+        }
+        count += has_any && is_alive(member);
+    }
+    return count;
+}
+
 size_t tally_page_read(const struct tally_page *page,
                        struct tally_page_entry *entries)
 {
@@ -114,6 +175,7 @@ size_t tally_page_read(const struct tally_page *page,
         copy_text(to->unit, from->unit, sizeof to->unit);
         to->kind = (enum plateau_tally_kind)kind;
         to->value = __atomic_load_n(&from->value, __ATOMIC_RELAXED);
+        to->value += kind == PLATEAU_TALLY_GAUGE ? of_members(page, i) : 0;
         to->finished = kind == PLATEAU_TALLY_PAIR
                            ? __atomic_load_n(&from->finished, __ATOMIC_RELAXED)
                            : 0;
@@ -160,6 +222,15 @@ void tally_page_ask(struct tally_page *page, uint32_t profile)
 
 bool tally_page_has_answered(const struct tally_page *page)
 {
+    uint32_t request =
+        __atomic_load_n(&page->shared->request, __ATOMIC_RELAXED);
+    const struct plateau_tally_member *member;
+    for (uint32_t i = 0; (member = member_at(page, i)) != NULL; i++) {
+        if (__atomic_load_n(&member->response, __ATOMIC_ACQUIRE) != request &&
+            is_alive(member)) {
+            return false;
+        }
+    }
     return __atomic_load_n(&page->shared->response, __ATOMIC_ACQUIRE) ==
-           __atomic_load_n(&page->shared->request, __ATOMIC_RELAXED);
+           request;
 }

@@ -6,6 +6,10 @@
  * to ask. What the target writes is not trusted: counts are bounded, names are
  * terminated and reduced to [A-Za-z0-9_./:-], entries of an unknown kind are
  * left out.
+ *
+ * Members. Processes that the owner started add to its gauges in places of
+ * their own (plateau_tally.h). Who has ended does not count, for the kernel
+ * says so in the lock of its place.
  */
 #ifndef PLATEAU_TALLY_PAGE_H
 #define PLATEAU_TALLY_PAGE_H
@@ -20,7 +24,12 @@ enum {
     TALLY_PAGE_ENTRIES = 255,
     TALLY_PAGE_CLASSES = 256,
     TALLY_PAGE_CLASSES_OFFSET = 64 + 64 * TALLY_PAGE_ENTRIES,
-    TALLY_PAGE_BYTES = TALLY_PAGE_CLASSES_OFFSET + 16 * TALLY_PAGE_CLASSES,
+    TALLY_PAGE_MEMBERS = 128,
+    TALLY_PAGE_MEMBERS_OFFSET =
+        TALLY_PAGE_CLASSES_OFFSET + 16 * TALLY_PAGE_CLASSES,
+    TALLY_PAGE_BYTES =
+        TALLY_PAGE_MEMBERS_OFFSET +
+        TALLY_PAGE_MEMBERS * (int)sizeof(struct plateau_tally_member),
 };
 
 struct tally_page {
@@ -56,13 +65,17 @@ int tally_page_reset(struct tally_page *page, uint64_t generation);
  * the number |profile|, unless it is 0. */
 void tally_page_ask(struct tally_page *page, uint32_t profile);
 
-/* Whether it has answered the last that was asked of it. */
+/* Whether it has answered the last that was asked of it, and so have its
+ * members. */
 bool tally_page_has_answered(const struct tally_page *page);
 
 /* Copies the entries that are ready, in the page's order, into |entries| (room
- * for TALLY_PAGE_ENTRIES). Returns how many. */
+ * for TALLY_PAGE_ENTRIES), what members hold added. Returns how many. */
 size_t tally_page_read(const struct tally_page *page,
                        struct tally_page_entry *entries);
+
+/* How many members add something to the entries. */
+uint32_t tally_page_members(const struct tally_page *page);
 
 /* Copies the size classes of which regions are live, in the page's order, into
  * |classes| (room for TALLY_PAGE_CLASSES). Returns how many. What they say is

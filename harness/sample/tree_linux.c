@@ -473,6 +473,7 @@ static void add_sample(struct probe_sample *sum,
     add_figure(&sum->fds_count, sample->fds_count);
     add_figure(&sum->threads_count, sample->threads_count);
     add_figure(&sum->cpu_ns, sample->cpu_ns);
+    add_figure(&sum->processes_count, sample->processes_count);
 }
 
 /* One that has ended since the look, or cannot be read, adds nothing. */

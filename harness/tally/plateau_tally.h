@@ -54,6 +54,13 @@
  * how many are live, before it answers: plateau_tally_class() tells the size of
  * class number N once, plateau_tally_set_class() what is live of it. The
  * harness reads them when it has been answered, and at no other time.
+ *
+ * Members. Other processes that the owner started may add what they hold to its
+ * gauges, each through a place of its own at |members_offset| and after, up to
+ * the page's end (0: there are none). A place belongs to the thread that holds
+ * its lock, a robust mutex shared between processes, and counts for as long:
+ * the kernel marks the lock when that thread ends, however it does
+ * (set_robust_list(2)). The preload library does so for what a target forks.
  */
 #ifndef PLATEAU_TALLY_H
 #define PLATEAU_TALLY_H
@@ -81,6 +88,7 @@ extern "C" {
 #define PLATEAU_TALLY_NAME_SIZE 32 /* terminator included; longer is cut */
 #define PLATEAU_TALLY_UNIT_SIZE 8
 #define PLATEAU_TALLY_PRIVATE_CAPACITY 128u /* entries without a harness */
+#define PLATEAU_TALLY_MEMBER_GAUGES 8u
 
 enum plateau_tally_kind {
     PLATEAU_TALLY_COUNTER = 1, /* |value| only ever grows */
@@ -102,6 +110,15 @@ struct plateau_tally_size {
     uint64_t live;  /* regions */
 };
 
+struct plateau_tally_member {
+    uint64_t lock[8]; /* a pthread_mutex_t, whose first 32 bits are its futex */
+    uint32_t state;   /* 0: never used; 1: is made; 2: the lock stands */
+    uint32_t response; /* the last request that was answered */
+    uint64_t pid;      /* as the process itself knows it */
+    uint8_t entries[PLATEAU_TALLY_MEMBER_GAUGES]; /* whose gauge; 255: none */
+    uint64_t values[PLATEAU_TALLY_MEMBER_GAUGES];
+};
+
 struct plateau_tally {
     uint64_t magic;
     uint32_t version;
@@ -115,7 +132,7 @@ struct plateau_tally {
     uint32_t profile;    /* the harness's: wanted with the request; 0: none */
     uint32_t classes_offset;   /* from the page's start; 0: none */
     uint32_t classes_capacity; /* that fit there */
-    uint32_t padding;
+    uint32_t members_offset;   /* from the page's start, to its end; 0: none */
     __extension__ struct plateau_tally_entry entries[]; /* not in ISO C++ */
 };
 
@@ -144,12 +161,11 @@ static inline int plateau_tally_claim(struct plateau_tally *tally)
 }
 #endif
 
-/* Maps the harness's page, or hands out private memory when there is none, when
- * it is another program's, or when it cannot be trusted. Never fails, never
- * prints. */
-static inline struct plateau_tally *plateau_tally_attach(void)
-{
 #ifndef _WIN32
+/* Maps the harness's page, whosever it is; NULL when there is none, or it
+ * cannot be trusted. */
+static inline struct plateau_tally *plateau_tally_map(void)
+{
     const char *where = getenv(PLATEAU_TALLY_ENV);
     if (where != NULL && strncmp(where, "fd:", 3) == 0) {
         char *end = NULL;
@@ -165,13 +181,29 @@ static inline struct plateau_tally *plateau_tally_attach(void)
                 if (tally->magic == PLATEAU_TALLY_MAGIC &&
                     tally->version == PLATEAU_TALLY_VERSION &&
                     tally->page_bytes == (uint64_t)st.st_size &&
-                    tally->capacity <= (tally->page_bytes - 64) / 64 &&
-                    plateau_tally_claim(tally)) {
+                    tally->capacity <= (tally->page_bytes - 64) / 64) {
                     return tally;
                 }
                 (void)munmap(map, (size_t)st.st_size);
             }
         }
+    }
+    return NULL;
+}
+#endif
+
+/* Maps the harness's page, or hands out private memory when there is none, when
+ * it is another program's, or when it cannot be trusted. Never fails, never
+ * prints. */
+static inline struct plateau_tally *plateau_tally_attach(void)
+{
+#ifndef _WIN32
+    struct plateau_tally *tally = plateau_tally_map();
+    if (tally != NULL && plateau_tally_claim(tally)) {
+        return tally;
+    }
+    if (tally != NULL) {
+        (void)munmap(tally, tally->page_bytes);
     }
 #endif
     return plateau_tally_private();

@@ -14,13 +14,19 @@
  * page's |request| word (futex(2)) and publishes when it is woken or the
  * period is over.
  *
- * Failure modes: no harness, or the page is another program's (a child of the
- * target inherits the variables): nothing is started. No memory for a thread:
- * likewise. Another allocator than these two (tcmalloc, a jemalloc within the
- * executable that hides its mallctl): no figures, rather than those of glibc's
- * allocator, which stands idle. A fork leaves the thread behind: the child
- * publishes nothing, and its parent goes on. The page itself needs no undoing:
- * its last values stay when the program is killed.
+ * The page is another program's: so it is for a child of the target, which
+ * inherits the variables, and after a fork, which leaves the thread behind and
+ * starts one anew. The thread takes one of the page's places for members then
+ * (member.h) and adds what its own allocator says to the owner's gauges. It
+ * writes neither profiles nor size classes.
+ *
+ * Failure modes: no harness: nothing is started. No memory for a thread, no
+ * place free: likewise. Another allocator than these two (tcmalloc, a jemalloc
+ * within the executable that hides its mallctl): no figures, rather than those
+ * of glibc's allocator, which stands idle. The page itself needs no undoing:
+ * its last values stay when the program is killed, and a member counts no more
+ * as soon as its thread has ended. vfork(2), and with it posix_spawn(3), runs
+ * no handlers: such a child is as if it were not there until it executes.
  *
  * Linux: futexes. It allocates nothing after begin() but what a profile takes
  * while it is written, and takes the allocator's locks only inside the
@@ -34,6 +40,7 @@
 #include "build_ids.h"
 #include "dump_folder.h"
 #include "interposed_malloc.h"
+#include "member.h"
 #include "size_classes.h"
 
 #include <dlfcn.h>
@@ -96,12 +103,23 @@ struct allocator {
 
 static struct {
     struct plateau_tally *tally;
+    struct plateau_tally_member *member; /* NULL: the page is ours */
+    bool is_owner;
     struct plateau_tally_entry *entries[FIGURES_COUNT];
     const struct allocator *allocator;
     mallctl_function *mallctl; /* of jemalloc */
     size_t page_bytes;         /* of jemalloc */
     struct size_classes classes;
 } preload;
+
+static void put(enum figure figure, uint64_t bytes)
+{
+    if (preload.is_owner) {
+        plateau_tally_set(preload.entries[figure], bytes);
+    } else {
+        member_set(preload.member, figure, bytes);
+    }
+}
 
 /* --- jemalloc --------------------------------------------------------------
  */
@@ -142,8 +160,7 @@ static void publish_jemalloc(void)
         size_t bytes = 0;
         size = sizeof bytes;
         if (preload.mallctl(figures[i].control, &bytes, &size, NULL, 0) == 0) {
-            plateau_tally_set(
-                preload.entries[i],
+            put((enum figure)i,
                 bytes * (figures[i].is_in_pages ? preload.page_bytes : 1));
         }
     }
@@ -160,7 +177,7 @@ static void open_jemalloc(bool has_prefix)
     };
     size_t size = sizeof preload.page_bytes;
     (void)preload.mallctl("arenas.page", &preload.page_bytes, &size, NULL, 0);
-    if (found[0] != NULL && found[1] != NULL) {
+    if (preload.is_owner && found[0] != NULL && found[1] != NULL) {
         memcpy(&source.mallctlnametomib, &found[0], sizeof found[0]);
         memcpy(&source.mallctlbymib, &found[1], sizeof found[1]);
         size_classes_open(&preload.classes, &source, preload.tally);
@@ -210,10 +227,10 @@ static void purge_glibc(void)
 static void publish_glibc(void)
 {
     struct mallinfo2 info = mallinfo2();
-    plateau_tally_set(preload.entries[ALLOCATED], info.uordblks + info.hblkhd);
-    plateau_tally_set(preload.entries[ACTIVE], info.arena + info.hblkhd);
-    plateau_tally_set(preload.entries[MAPPED], info.arena + info.hblkhd);
-    plateau_tally_set(preload.entries[RETAINED], info.fordblks);
+    put(ALLOCATED, info.uordblks + info.hblkhd);
+    put(ACTIVE, info.arena + info.hblkhd);
+    put(MAPPED, info.arena + info.hblkhd);
+    put(RETAINED, info.fordblks);
 }
 
 static void profile_glibc(const char *path)
@@ -295,9 +312,19 @@ static void sleep_on_request(uint32_t seen, int64_t most_ns)
                   NULL, 0);
 }
 
+static uint32_t find_asked(void)
+{
+    return preload.is_owner ? plateau_tally_asked(preload.tally)
+                            : member_asked(preload.tally, preload.member);
+}
+
 static void answer(uint32_t asked)
 {
     char path[PATH_SIZE];
+    if (!preload.is_owner) {
+        member_answer(preload.member, asked);
+        return;
+    }
     size_classes_publish(&preload.classes);
     if (plateau_tally_profile(preload.tally, path, sizeof path)) {
         preload.allocator->profile(path);
@@ -305,14 +332,29 @@ static void answer(uint32_t asked)
     plateau_tally_answer(preload.tally, asked);
 }
 
+/* Takes a place, for the thread that runs this. */
+static bool join(void)
+{
+    preload.member = member_join(preload.tally);
+    for (uint32_t i = 0; preload.member != NULL && i < FIGURES_COUNT; i++) {
+        if (preload.allocator->figures & 1u << i) {
+            member_gauge(preload.tally, preload.member, i, figures[i].gauge);
+        }
+    }
+    return preload.member != NULL;
+}
+
 static void *serve(void *unused)
 {
     (void)unused;
     interposed_malloc_exempt();
+    if (!preload.is_owner && !join()) {
+        return NULL;
+    }
     for (;;) {
         uint32_t seen =
             __atomic_load_n(&preload.tally->request, __ATOMIC_ACQUIRE);
-        uint32_t asked = plateau_tally_asked(preload.tally);
+        uint32_t asked = find_asked();
         if (asked != 0) {
             preload.allocator->purge();
         }
@@ -363,22 +405,42 @@ static void begin_profiles(void)
     }
 }
 
+/* In the child. Its parent's thread, and with it the page or the place, stayed
+ * behind; the allocator is the same. */
+static void begin_after_fork(void)
+{
+    int before = errno;
+    preload.is_owner = false;
+    preload.member = NULL;
+    (void)start_thread();
+    errno = before;
+}
+
+/* What the page is to say of the program that was started with it. */
+static void begin_page(void)
+{
+    for (int i = 0; i < FIGURES_COUNT; i++) {
+        if (preload.allocator->figures & 1u << i) {
+            preload.entries[i] =
+                plateau_tally_gauge(preload.tally, figures[i].gauge, "B");
+        }
+    }
+    preload.allocator->publish();
+    begin_profiles();
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     int before = errno;
-    struct plateau_tally *tally = plateau_tally_attach();
-    if (tally != plateau_tally_private()) {
-        preload.tally = tally;
+    preload.tally = plateau_tally_map();
+    if (preload.tally != NULL) {
+        preload.is_owner = plateau_tally_claim(preload.tally);
         preload.allocator = find_allocator();
-        for (int i = 0; i < FIGURES_COUNT; i++) {
-            if (preload.allocator->figures & 1u << i) {
-                preload.entries[i] =
-                    plateau_tally_gauge(tally, figures[i].gauge, "B");
-            }
+        if (preload.is_owner) {
+            begin_page();
         }
-        preload.allocator->publish();
-        begin_profiles();
         (void)start_thread();
+        (void)pthread_atfork(NULL, NULL, begin_after_fork);
     }
     errno = before;
 }

@@ -3,7 +3,9 @@
  *
  *   m   allocates 1 MiB in pieces of 1 KiB, and keeps it
  *   f   frees all of that
- *   c   starts itself once more, which then exits: a child that inherits
+ *   c   starts itself once more, which holds 1 MiB: a child that executes
+ *   w   forks a worker that allocates 1 MiB, as m does, and holds it
+ *   k   kills the child of c or w with SIGKILL, and leaves it a zombie
  *   e   executes itself once more in its own place
  *   t   THREADS threads allocate 1 MiB each, likewise, which stays
  *   u   becomes nobody, as a daemon does that was started as root
@@ -16,11 +18,13 @@
  */
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,14 +60,43 @@ static void empty(void)
     }
 }
 
+static pid_t child;
+
+/* Returns when the child holds what it is to hold. */
 static void start_child(const char *self)
 {
-    pid_t child = fork();
+    int ready[2];
+    char byte;
+    if (pipe(ready) != 0) {
+        abort();
+    }
+    child = fork();
     if (child == 0) {
-        (void)execl(self, self, "child", (char *)NULL);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    }
+    if (child == 0 && self != NULL) {
+        (void)dup2(ready[1], 1);
+        (void)execl(self, self, "holder", (char *)NULL);
         _exit(127);
     }
-    (void)waitpid(child, NULL, 0);
+    if (child == 0) {
+        fill();
+        (void)!write(ready[1], ".", 1);
+        (void)pause();
+        _exit(0);
+    }
+    if (read(ready[0], &byte, 1) != 1) {
+        abort();
+    }
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+}
+
+static void kill_child(void)
+{
+    siginfo_t info;
+    (void)kill(child, SIGKILL);
+    (void)waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
 }
 
 static void *volatile lost;
@@ -148,12 +181,12 @@ static void run_threads(void *(*work)(void *), int forks)
     }
     for (int i = 0; i < forks; i++) {
         int status;
-        pid_t child = fork();
-        if (child == 0) {
+        pid_t forked = fork();
+        if (forked == 0) {
             (void)alarm(20); /* one that hangs */
             _exit(work(NULL) == NULL ? 0 : 1);
         }
-        if (waitpid(child, &status, 0) != child || status != 0) {
+        if (waitpid(forked, &status, 0) != forked || status != 0) {
             abort();
         }
     }
@@ -178,6 +211,11 @@ static void serve(bool is_leaking)
 int main(int argc, char **argv)
 {
     char letter;
+    if (argc > 1 && strcmp(argv[1], "holder") == 0) {
+        fill();
+        (void)!write(1, ".", 1);
+        (void)pause();
+    }
     if (argc > 1 && strcmp(argv[1], "child") != 0) {
         serve(strcmp(argv[1], "leak") == 0);
     }
@@ -196,6 +234,12 @@ int main(int argc, char **argv)
             break;
         case 'c':
             start_child(argv[0]);
+            break;
+        case 'w':
+            start_child(NULL);
+            break;
+        case 'k':
+            kill_child();
             break;
         case 'e':
             if (write(1, ".", 1) == 1) {

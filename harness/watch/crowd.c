@@ -127,6 +127,7 @@ int crowd_sample(struct crowd *crowd, enum probe_depth depth,
         add_up(&sum.anonymous_bytes, sample.anonymous_bytes);
         add_up(&sum.fds_count, sample.fds_count);
         add_up(&sum.threads_count, sample.threads_count);
+        add_up(&sum.processes_count, sample.processes_count);
     }
     if (alive == 0) {
         return PROBE_GONE;
