@@ -208,15 +208,15 @@ static size_t take_counts(const struct view *view, struct climbed *all)
  */
 
 /* What the judge called a CLIMB goes before what he did not, however much that
- * may explain: a cache that fills while peers are leaked, for one. */
+ * may explain: a cache that fills while peers are leaked, for one. But where
+ * memory climbs, what is most of its growth climbs, sure by itself or not. */
 static int by_explained(const void *a, const void *b)
 {
     const struct climbed *left = a, *right = b;
-    int climbed =
-        (int)right->column->has_climbed - (int)left->column->has_climbed;
-    return climbed != 0 ? climbed
-                        : (left->bytes_per_event < right->bytes_per_event) -
-                              (left->bytes_per_event > right->bytes_per_event);
+    int sure = (int)right->is_sure - (int)left->is_sure;
+    return sure != 0 ? sure
+                     : (left->bytes_per_event < right->bytes_per_event) -
+                           (left->bytes_per_event > right->bytes_per_event);
 }
 
 /* Of the |fitted| first, the one that |count| goes with best. */
@@ -253,6 +253,9 @@ static double put_first(const struct view *view, const struct joint *joint,
         is_fitted[joint->chosen[i]] = true;
         row->each = joint->each[i];
         row->bytes_per_event = fmin(row->each * row->per_event, view->growth);
+        row->is_sure = row->column->has_climbed ||
+                       (view->memory->has_climbed && !row->column->is_level &&
+                        row->bytes_per_event >= most * view->growth);
         together += row->bytes_per_event;
     }
     qsort(sorted, used, sizeof *sorted, by_explained);

@@ -64,8 +64,9 @@ struct climbed {
     double bytes_per_event; /* what it explains; NaN: not known, or as
                              * |in_step_with| */
     const struct panel_column *in_step_with; /* a count above; NULL */
-    double open; /* of a count: 0 to 1, of memory's variance; 1: not known */
-    int rank;    /* of a count: 0 go best with memory; the same: alike */
+    double open;  /* of a count: 0 to 1, of memory's variance; 1: not known */
+    int rank;     /* of a count: 0 go best with memory; the same: alike */
+    bool is_sure; /* of a fitted count: it climbs, or is most of what does */
     char sentence[CLIMBED_SENTENCE_SIZE];
 };
 

@@ -205,6 +205,33 @@ static void what_was_judged_level_comes_behind_what_climbs(void **state)
                 made.ranking[0].bytes_per_event);
 }
 
+/* One that nobody was sure of, and another that the judge called a CLIMB. */
+static const char *first_of(double each, double of_the_other)
+{
+    static struct made made;
+    begin(&made);
+    double *loops = add(&made, &pair, "loops", 1);
+    double *table = add(&made, &gauge, "table", 1);
+    made.columns[2].has_climbed = true;
+    for (int i = 0; i < ROWS; i++) {
+        loops[i] = floor(20 * i + noise(&made, 160));
+        table[i] = floor(20 * i + noise(&made, 160));
+        made.values[0][i] = 5e5 + each * loops[i] + of_the_other * table[i] +
+                            noise(&made, 4000);
+    }
+    assert_int_equal(rank(&made, &no_sites), 3);
+    assert_true(fabs(made.ranking[0].each + made.ranking[1].each - each -
+                     of_the_other) < 40);
+    return made.ranking[0].name;
+}
+
+static void what_is_most_of_a_climb_climbs(void **state)
+{
+    (void)state;
+    assert_string_equal(first_of(4000, 400), "loops");
+    assert_string_equal(first_of(2600, 1800), "table");
+}
+
 /* A heap that grows by 64 bytes an event, in one class and at one site. */
 static void make_silent_leak(struct made *made)
 {
@@ -319,6 +346,7 @@ int main(void)
         cmocka_unit_test(what_goes_nearly_as_well_is_no_better_for_being_fewer),
         cmocka_unit_test(the_same_thing_under_two_names_is_one),
         cmocka_unit_test(what_was_judged_level_comes_behind_what_climbs),
+        cmocka_unit_test(what_is_most_of_a_climb_climbs),
         cmocka_unit_test(a_leak_that_nothing_counts_is_laid_at_a_size_class),
         cmocka_unit_test(a_call_site_comes_before_a_cache_that_goes_badly),
         cmocka_unit_test(a_count_comes_before_the_sites_that_it_is_made_of),
