@@ -10,11 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_SIZE = 4600 };
+enum {
+    PATH_SIZE = 4600,
+    MOVING_MAX = 512, /* stacks that are named */
+};
 
 static const char allocated[] = "heap/allocated";
 static const double certainty_min = 4.; /* of a slope, in standard errors */
 static const double share_min = 0.01;   /* what explains less is no news */
+static const double moving_min = 0.001; /* of one stack of several, likewise */
 
 /* The profiles that are looked at. */
 struct choice {
@@ -118,78 +122,138 @@ static int load(const char *folder, const struct choice *choice,
     return site_history_load(list, choice->count, history, &err);
 }
 
-/* A row of the history that grows. */
+/* A row of the history that moves. */
 struct growth {
     size_t row;
-    double slope;
+    struct line line;
 };
 
 static int by_slope(const void *a, const void *b)
 {
     const struct growth *left = a, *right = b;
-    return left->slope != right->slope
-               ? (left->slope < right->slope) - (left->slope > right->slope)
-               : (left->row > right->row) - (left->row < right->row);
+    double l = left->line.slope, r = right->line.slope;
+    return l != r ? (l < r) - (l > r)
+                  : (left->row > right->row) - (left->row < right->row);
 }
 
-static void tell_site(const struct site_history *history, size_t row,
-                      const double *events, double slope, double whole,
-                      struct site_growth *site)
+static int by_size_of_slope(const void *a, const void *b)
 {
-    const struct site_history_row *held = &history->rows[row];
-    struct line objects = line_fit(events, held->objects, history->dumps_count);
+    const struct growth *left = a, *right = b;
+    double l = fabs(left->line.slope), r = fabs(right->line.slope);
+    return l != r ? (l < r) - (l > r)
+                  : (left->row > right->row) - (left->row < right->row);
+}
+
+/* What is measured: how much each of |count| rows grows by |x|. */
+static void fit_rows(const struct site_history *history, const double *x,
+                     struct growth *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        rows[i].line =
+            line_fit(x, history->rows[rows[i].row].bytes, history->dumps_count);
+    }
+}
+
+/* Leaves of all rows those that move, up or down, more than is worth a name,
+ * most first: two that read the same may cancel each other out. */
+static size_t find_moving(const struct site_history *history, const double *x,
+                          double whole, struct growth *rows)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < history->rows_count; i++) {
+        rows[i] = (struct growth){.row = i};
+    }
+    fit_rows(history, x, rows, history->rows_count);
+    qsort(rows, history->rows_count, sizeof *rows, by_size_of_slope);
+    while (count < history->rows_count && count < MOVING_MAX &&
+           fabs(rows[count].line.slope) >= moving_min * whole) {
+        count++;
+    }
+    return count;
+}
+
+/* Names |rows|, and makes one of those that read the same. Returns how many are
+ * left, or -ENOMEM. */
+static int merge_rows(struct site_history *history, struct growth *rows,
+                      size_t count)
+{
+    size_t numbers[MOVING_MAX];
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = rows[i].row;
+    }
+    int r = site_history_name(history, numbers, count);
+    if (r != 0) {
+        return r;
+    }
+    count = site_history_merge(history, numbers, count);
+    for (size_t i = 0; i < count; i++) {
+        rows[i].row = numbers[i];
+    }
+    return (int)count;
+}
+
+static void tell_site(const struct site_history *history,
+                      const struct growth *growth, const double *x,
+                      double whole, struct site_growth *site)
+{
+    const struct site_history_row *held = &history->rows[growth->row];
+    struct line objects = line_fit(x, held->objects, history->dumps_count);
     *site = (struct site_growth){
-        .bytes = line_fit(events, held->bytes, history->dumps_count).last_y,
+        .bytes = growth->line.last_y,
         .objects = objects.last_y,
-        .bytes_per_event = slope,
+        .bytes_per_event = growth->line.slope,
         .objects_per_event = objects.slope,
-        .share = slope / whole,
+        .share = growth->line.slope / whole,
     };
-    (void)site_history_function(history, row, site->function,
+    (void)site_history_function(history, growth->row, site->function,
                                 sizeof site->function);
-    (void)site_history_text(history, row, site->text, sizeof site->text);
+    (void)site_history_text(history, growth->row, site->text,
+                            sizeof site->text);
+}
+
+static void tell_sites(const struct site_history *history,
+                       const struct growth *rows, size_t count, const double *x,
+                       double whole, struct sites *sites)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].line.slope < share_min * whole ||
+            rows[i].line.certainty < certainty_min) {
+            continue;
+        }
+        if (sites->grown_count < SITES_MAX) {
+            tell_site(history, &rows[i], x, whole,
+                      &sites->grown[sites->grown_count++]);
+        } else {
+            sites->others_count++;
+            sites->others_share += rows[i].line.slope / whole;
+        }
+    }
 }
 
 static int measure(const struct choice *choice, struct site_history *history,
                    struct sites *sites)
 {
-    double events[SITE_HISTORY_DUMPS_MAX], held[SITE_HISTORY_DUMPS_MAX];
-    size_t numbers[SITES_MAX];
-    size_t count = 0;
-    struct growth *grown = calloc(history->rows_count + 1, sizeof *grown);
-    if (grown == NULL) {
+    double x[SITE_HISTORY_DUMPS_MAX], held[SITE_HISTORY_DUMPS_MAX];
+    struct growth *rows = calloc(history->rows_count + 1, sizeof *rows);
+    if (rows == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < choice->count; i++) {
-        events[i] = choice->panel->events[choice->rows[i]];
+        x[i] = choice->panel->events[choice->rows[i]];
         held[i] = choice->column->values[choice->rows[i]];
     }
-    double whole = line_fit(events, held, choice->count).slope;
-    for (size_t i = 0; whole > 0. && i < history->rows_count; i++) {
-        struct line line =
-            line_fit(events, history->rows[i].bytes, choice->count);
-        if (line.slope >= share_min * whole &&
-            line.certainty >= certainty_min) {
-            grown[count++] = (struct growth){i, line.slope};
-        }
+    double whole = line_fit(x, held, choice->count).slope;
+    int count = 0;
+    if (whole > 0.) {
+        count = merge_rows(history, rows, find_moving(history, x, whole, rows));
     }
-    qsort(grown, count, sizeof *grown, by_slope);
-    sites->grown_count = count < SITES_MAX ? count : SITES_MAX;
-    for (size_t i = 0; i < sites->grown_count; i++) {
-        numbers[i] = grown[i].row;
+    if (count > 0) {
+        fit_rows(history, x, rows, (size_t)count);
+        qsort(rows, (size_t)count, sizeof *rows, by_slope);
+        tell_sites(history, rows, (size_t)count, x, whole, sites);
     }
-    int r = site_history_name(history, numbers, sites->grown_count);
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        if (i < SITES_MAX) {
-            tell_site(history, grown[i].row, events, grown[i].slope, whole,
-                      &sites->grown[i]);
-        } else {
-            sites->others_count++;
-            sites->others_share += grown[i].slope / whole;
-        }
-    }
-    free(grown);
-    return r;
+    free(rows);
+    return count < 0 ? count : 0;
 }
 
 int sites_find(const char *folder, const struct panel *panel,

@@ -19,15 +19,16 @@ static const char *const allocators[] = {
 };
 
 /* What stands between those and the function that wanted something: it says
- * how, not what for. The public functions of containers are left to see. */
+ * how, not what for. Most programs have their own, named after what they wrap:
+ * xmalloc(), mosquitto__strdup() is. The public functions
+ * of containers are left to see. */
 static const char *const between[] = {
-    "strdup",           "strndup",       "__strdup",     "__strndup",
-    "xmalloc",          "xcalloc",       "xrealloc",     "xstrdup",
-    "g_malloc*",        "g_try_malloc*", "g_realloc*",   "g_slice_alloc*",
-    "g_strdup",         "PyMem_*",       "_PyMem_*",     "PyObject_*lloc",
-    "_PyObject_*lloc",  "gc_alloc",      "std::_[!_]*",  "std::__[!c]*",
-    "std::allocat*",    "std::*::_M_*",  "__gnu_cxx::*", "alloc::raw_vec::*",
-    "<alloc::alloc::*",
+    "*malloc",      "*calloc",       "*realloc",          "*reallocarray",
+    "*strdup",      "*strndup",      "*memdup",           "*memalign",
+    "g_malloc*",    "g_try_malloc*", "g_realloc*",        "g_slice_alloc*",
+    "PyMem_*",      "_PyMem_*",      "PyObject_*lloc",    "_PyObject_*lloc",
+    "gc_alloc",     "std::_[!_]*",   "std::__[!c]*",      "std::allocat*",
+    "std::*::_M_*", "__gnu_cxx::*",  "alloc::raw_vec::*", "<alloc::alloc::*",
 };
 
 /* Of a word: what is remembered of its patterns. */

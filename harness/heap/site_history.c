@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Four size classes lie between a power of two and the next (jemalloc's; those
+ * of glibc are finer). */
+static const double same_size_factor = 1.25;
+
 static bool is_same_stack(const struct profile *profile,
                           const struct site_history_row *row,
                           const struct profile_site *site)
@@ -187,32 +191,102 @@ int site_history_name(struct site_history *history, const size_t *rows,
     return symbols_resolve(profile, history->taken_s, &history->notes);
 }
 
-/* The first lines of a stack behind the allocator's own; returns how many. */
+/* The first lines of a stack behind the allocator's own, and behind what only
+ * passes a wish on, unless that is all; returns how many. */
 static size_t find_lines(const struct site_history *history, size_t number,
                          struct profile_line lines[SITE_HISTORY_SHOWN])
 {
     const struct profile *profile = &history->profile;
     const struct site_history_row *row = &history->rows[number];
-    size_t count = 0, seen = 0;
+    size_t count = 0, seen = 0, between = 0;
     for (uint32_t i = 0; i < row->frames_count; i++) {
         const struct profile_place *place =
             &profile->places[profile->frames[row->frames_first + i]];
         for (uint32_t k = 0; k < place->lines_count; k++, seen++) {
             const struct profile_line *line =
                 &profile->lines[place->lines_first + k];
+            const char *function = words_text(&history->words, line->function);
             if (seen < COMPARE_ALLOCATOR_FRAMES_MAX &&
-                compare_is_allocator(
-                    words_text(&history->words, line->function))) {
-                count = 0; /* what came before was the allocator's as well */
-            } else if (count == 0 && compare_is_between(words_text(
-                                         &history->words, line->function))) {
-                continue;
-            } else if (count < SITE_HISTORY_SHOWN) {
-                lines[count++] = *line;
+                compare_is_allocator(function)) {
+                /* What came before was the allocator's as well. */
+                count = between = 0;
+            } else if (count == between && compare_is_between(function)) {
+                lines[0] = *line;
+                count = between = 1;
+            } else if (count < SITE_HISTORY_SHOWN + between) {
+                lines[count++ - between] = *line;
             }
         }
     }
-    return count;
+    return count > between ? count - between : count;
+}
+
+/* How a row reads. */
+struct reading {
+    size_t row;
+    double size; /* of an object; 0: it never held any */
+    size_t count;
+    struct profile_line lines[SITE_HISTORY_SHOWN];
+};
+
+static double size_of_objects(const struct site_history *history, size_t number)
+{
+    const struct site_history_row *row = &history->rows[number];
+    double bytes = 0., objects = 0.;
+    for (size_t i = 0; i < history->dumps_count; i++) {
+        bytes += isnan(row->bytes[i]) ? 0. : row->bytes[i];
+        objects += isnan(row->objects[i]) ? 0. : row->objects[i];
+    }
+    return objects > 0. ? bytes / objects : 0.;
+}
+
+/* The line within the function counts of the innermost only: no other is shown.
+ */
+static bool reads_the_same(const struct reading *a, const struct reading *b)
+{
+    bool is_same = a->count == b->count && a->count > 0 &&
+                   a->lines[0].line == b->lines[0].line &&
+                   a->size <= same_size_factor * b->size &&
+                   b->size <= same_size_factor * a->size;
+    for (size_t i = 0; is_same && i < a->count; i++) {
+        is_same = a->lines[i].function == b->lines[i].function;
+    }
+    return is_same;
+}
+
+static void add_row(struct site_history *history, size_t to, size_t from)
+{
+    for (size_t i = 0; i < history->dumps_count; i++) {
+        history->rows[to].bytes[i] += history->rows[from].bytes[i];
+        history->rows[to].objects[i] += history->rows[from].objects[i];
+    }
+}
+
+size_t site_history_merge(struct site_history *history, size_t *rows,
+                          size_t count)
+{
+    size_t left = 0;
+    struct reading *readings = calloc(count + 1, sizeof *readings);
+    if (readings == NULL) {
+        return count; /* as they are, then */
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct reading *reading = &readings[left];
+        size_t same = 0;
+        reading->row = rows[i];
+        reading->size = size_of_objects(history, rows[i]);
+        reading->count = find_lines(history, rows[i], reading->lines);
+        while (same < left && !reads_the_same(&readings[same], reading)) {
+            same++;
+        }
+        if (same < left) {
+            add_row(history, readings[same].row, rows[i]);
+        } else {
+            rows[left++] = rows[i];
+        }
+    }
+    free(readings);
+    return left;
 }
 
 char *site_history_function(const struct site_history *history, size_t row,

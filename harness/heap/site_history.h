@@ -51,6 +51,12 @@ void site_history_deinit(struct site_history *history);
 int site_history_name(struct site_history *history, const size_t *rows,
                       size_t count);
 
+/* Adds up those of |rows|, |count| named ones, that read the same: objects of
+ * about one size, of one function called from the same two, however these were
+ * reached. The first of each keeps the sum and its place; how many are left. */
+size_t site_history_merge(struct site_history *history, size_t *rows,
+                          size_t count);
+
 /* The function that a named row allocates in, allocators left out, cut to
  * |size|; "unknown" where the stack tells none. Returns |text|. */
 char *site_history_function(const struct site_history *history, size_t row,

@@ -33,6 +33,11 @@ __attribute__((noinline)) static void serve_there(void)
     __asm__ volatile("" ::: "memory");
 }
 
+__attribute__((noinline)) static void our_malloc(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
 /* An address in |function| as a return address: behind a byte of it. */
 static unsigned long in(void (*function)(void))
 {
@@ -118,6 +123,67 @@ static void names_only_what_is_asked_for(void **state)
     site_history_deinit(&history);
 }
 
+static void what_passes_a_wish_on_is_named_only_if_it_is_all(void **state)
+{
+    (void)state;
+    struct site_history history;
+    struct err err = {0};
+    size_t rows[] = {0, 1};
+    char text[200];
+    FILE *file = fopen(paths[0], "we");
+    assert_non_null(file);
+    (void)fprintf(file,
+                  "heap_v2/64\n  t*: 2: 131072 [0: 0]\n"
+                  "@ 0x%lx 0x%lx 0x%lx\n  t*: 1: 65536 [0: 0]\n"
+                  "@ 0x%lx\n  t*: 1: 65536 [0: 0]\n",
+                  in(our_malloc), in(leak_here), in(our_malloc),
+                  in(our_malloc));
+    put_maps(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(site_history_load(list, 1, &history, &err), 0);
+    assert_int_equal(site_history_name(&history, rows, 2), 0);
+    assert_string_equal(site_history_function(&history, 0, text, 200),
+                        "leak_here");
+    assert_non_null(
+        strstr(site_history_text(&history, 0, text, 200), ") < our_malloc"));
+    assert_string_equal(site_history_function(&history, 1, text, 200),
+                        "our_malloc");
+    site_history_deinit(&history);
+}
+
+/* Five stacks that end in leak_here(): two of them read the same, two are as
+ * long, one of which is of larger objects, and the last tells no function. */
+static void stacks_that_read_the_same_are_one(void **state)
+{
+    (void)state;
+    struct site_history history;
+    struct err err = {0};
+    size_t rows[] = {0, 1, 2, 3, 4};
+    unsigned long leak = in(leak_here), serve = in(serve_there);
+    FILE *file = fopen(paths[0], "we");
+    assert_non_null(file);
+    (void)fprintf(file,
+                  "heap_v2/64\n  t*: 31: 3276800 [0: 0]\n"
+                  "@ 0x%lx 0x%lx 0x%lx 0x%lx\n  t*: 1: 65536 [0: 0]\n"
+                  "@ 0x%lx 0x%lx 0x%lx 0x%lx\n  t*: 2: 131072 [0: 0]\n"
+                  "@ 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n  t*: 4: 524288 [0: 0]\n"
+                  "@ 0x%lx 0x%lx\n  t*: 8: 524288 [0: 0]\n"
+                  "@ 0x1\n  t*: 16: 1048576 [0: 0]\n",
+                  leak, serve, serve, serve, leak, serve, serve, leak, leak,
+                  serve, serve, leak, leak, leak, serve);
+    put_maps(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(site_history_load(list, 1, &history, &err), 0);
+    assert_int_equal(history.rows_count, 5);
+    assert_int_equal(site_history_name(&history, rows, 5), 0);
+    assert_int_equal(site_history_merge(&history, rows, 5), 4);
+    assert_int_equal(rows[0], 0);
+    assert_int_equal(rows[1], 2);
+    assert_true(fabs(history.rows[0].objects[0] - 3.) < 0.01);
+    assert_true(fabs(history.rows[2].objects[0] - 4.) < 0.01);
+    site_history_deinit(&history);
+}
+
 static void a_dump_that_was_cut_off_is_a_gap(void **state)
 {
     (void)state;
@@ -175,6 +241,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_a_stack_from_dump_to_dump),
         cmocka_unit_test(names_only_what_is_asked_for),
+        cmocka_unit_test(what_passes_a_wish_on_is_named_only_if_it_is_all),
+        cmocka_unit_test(stacks_that_read_the_same_are_one),
         cmocka_unit_test(a_dump_that_was_cut_off_is_a_gap),
         cmocka_unit_test(none_that_can_be_read_is_said),
     };
