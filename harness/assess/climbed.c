@@ -40,16 +40,28 @@ struct view {
     const struct panel *panel;
     const struct panel_column *memory;
     size_t first, rows;
-    const double *events;
-    bool has_events;
-    double growth; /* of memory, an event; NaN where there are none */
-    bool grows;    /* memory: so said the judge, or so says its line */
+    bool has_events; /* else growth is an hour's */
+    double growth;   /* of memory, an event or an hour */
+    bool grows;      /* memory: so said the judge, or so says its line */
 };
 
 static struct line fit_rows(const struct view *view, const double *x,
                             const double *y)
 {
     return line_fit(x + view->first, y + view->first, view->rows);
+}
+
+/* By the events, or by the hour where there are none. */
+static struct line fit_growth(const struct view *view, const double *y)
+{
+    const double second = 1. / 3600.;
+    struct line line = fit_rows(
+        view, view->has_events ? view->panel->events : view->panel->t_s, y);
+    if (!view->has_events) {
+        line.slope /= second;
+        line.span_x *= second;
+    }
+    return line;
 }
 
 size_t climbed_first_row(const struct panel *panel)
@@ -63,10 +75,10 @@ static struct view make_view(const struct panel *panel,
     struct view view = {.panel = panel, .memory = memory};
     view.first = climbed_first_row(panel);
     view.rows = panel->rows - view.first;
-    view.events = panel->events;
-    struct line line = fit_rows(&view, panel->events, memory->values);
-    view.has_events = line.span_x > 0.;
-    view.growth = view.has_events ? line.slope : (double)NAN;
+    view.has_events =
+        fit_rows(&view, panel->events, memory->values).span_x > 0.;
+    struct line line = fit_growth(&view, memory->values);
+    view.growth = line.slope;
     view.grows = memory->has_climbed || line.certainty >= growth_certainty_min;
     return view;
 }
@@ -148,8 +160,8 @@ static bool measure(const struct view *view, const struct panel_column *column,
                     struct climbed *ret_climbed)
 {
     struct line by_time = fit_rows(view, view->panel->t_s, column->values);
-    struct line by_event = fit_rows(view, view->events, column->values);
-    if (!line_climbs(view->has_events ? &by_event : &by_time)) {
+    struct line line = fit_growth(view, column->values);
+    if (!line_climbs(&line)) {
         return false;
     }
     *ret_climbed = (struct climbed){
@@ -157,16 +169,16 @@ static bool measure(const struct view *view, const struct panel_column *column,
             column->metric->kind == METRIC_PAIR ? CLIMBED_PAIR : CLIMBED_GAUGE,
         .column = column,
         .alive = by_time.last_y,
-        .per_event = view->has_events ? by_event.slope : (double)NAN,
+        .per_event = view->has_events ? line.slope : (double)NAN,
         .per_hour = by_time.slope * 3600.,
         .with_memory = NAN,
         .each = NAN,
-        .bytes_per_event = NAN,
+        .explains = NAN,
     };
     (void)snprintf(ret_climbed->name, sizeof ret_climbed->name, "%s",
                    column->name);
     if (view->grows) {
-        struct line line = fit_rows(view, column->values, view->memory->values);
+        line = fit_rows(view, column->values, view->memory->values);
         ret_climbed->with_memory = line.slope > 0. ? line.fit : 0.;
         ret_climbed->each = line.slope;
     }
@@ -215,8 +227,8 @@ static int by_explained(const void *a, const void *b)
     const struct climbed *left = a, *right = b;
     int sure = (int)right->is_sure - (int)left->is_sure;
     return sure != 0 ? sure
-                     : (left->bytes_per_event < right->bytes_per_event) -
-                           (left->bytes_per_event > right->bytes_per_event);
+                     : (left->explains < right->explains) -
+                           (left->explains > right->explains);
 }
 
 /* Of the |fitted| first, the one that |count| goes with best. */
@@ -239,7 +251,7 @@ static const struct panel_column *find_companion(const struct view *view,
 }
 
 /* Brings the fitted counts to the front, in the order of what they explain; the
- * others stay in theirs. Returns what all explain together, an event. */
+ * others stay in theirs. Returns what all explain together. */
 static double put_first(const struct view *view, const struct joint *joint,
                         struct climbed *counts, size_t count)
 {
@@ -252,11 +264,12 @@ static double put_first(const struct view *view, const struct joint *joint,
         *row = counts[joint->chosen[i]];
         is_fitted[joint->chosen[i]] = true;
         row->each = joint->each[i];
-        row->bytes_per_event = fmin(row->each * row->per_event, view->growth);
+        double growth = view->has_events ? row->per_event : row->per_hour;
+        row->explains = fmin(row->each * growth, view->growth);
         row->is_sure = row->column->has_climbed ||
                        (view->memory->has_climbed && !row->column->is_level &&
-                        row->bytes_per_event >= most * view->growth);
-        together += row->bytes_per_event;
+                        row->explains >= most * view->growth);
+        together += row->explains;
     }
     qsort(sorted, used, sizeof *sorted, by_explained);
     for (size_t i = 0; i < count; i++) {
@@ -271,7 +284,7 @@ static double put_first(const struct view *view, const struct joint *joint,
     return together;
 }
 
-/* What is left of memory's growth, an event; NaN where nothing can be said. */
+/* What is left of memory's growth; NaN where nothing can be said. */
 static double explain(const struct view *view, struct climbed *counts,
                       size_t count)
 {
@@ -301,8 +314,7 @@ static double explain(const struct view *view, struct climbed *counts,
 /* A call site tells more than the size class that its objects lie in. */
 static double weight_of(const struct climbed *part)
 {
-    return part->bytes_per_event *
-           (part->kind == CLIMBED_CLASS ? class_weight : 1.);
+    return part->explains * (part->kind == CLIMBED_CLASS ? class_weight : 1.);
 }
 
 static int by_weight(const void *a, const void *b)
@@ -324,7 +336,7 @@ static size_t take_classes(const struct view *view, struct climbed *parts)
             !is_beside(column, view->memory)) {
             continue;
         }
-        struct line line = fit_rows(view, view->events, column->values);
+        struct line line = fit_growth(view, column->values);
         if (line.slope < class_share_min * view->growth ||
             line.slope * line.span_x < class_growth_min * column->quantum ||
             line.certainty < class_certainty_min) {
@@ -335,12 +347,13 @@ static size_t take_classes(const struct view *view, struct climbed *parts)
             .kind = CLIMBED_CLASS,
             .column = column,
             .alive = line.last_y / column->quantum,
-            .per_event = line.slope / column->quantum,
+            .per_event =
+                view->has_events ? line.slope / column->quantum : (double)NAN,
             .per_hour = fit_rows(view, panel->t_s, column->values).slope *
                         3600. / column->quantum,
             .with_memory = fmin(line.slope / view->growth, 1.),
             .each = column->quantum,
-            .bytes_per_event = line.slope,
+            .explains = line.slope,
         };
         (void)snprintf(row->name, sizeof row->name, "%s", column->name);
     }
@@ -350,7 +363,8 @@ static size_t take_classes(const struct view *view, struct climbed *parts)
     return count;
 }
 
-static size_t take_sites(const struct sites *sites, struct climbed *parts)
+static size_t take_sites(const struct view *view, const struct sites *sites,
+                         struct climbed *parts)
 {
     for (size_t i = 0; i < sites->grown_count; i++) {
         const struct site_growth *site = &sites->grown[i];
@@ -358,12 +372,12 @@ static size_t take_sites(const struct sites *sites, struct climbed *parts)
             .kind = CLIMBED_SITE,
             .site = site,
             .alive = site->objects,
-            .per_event = site->objects_per_event,
-            .per_hour = NAN,
+            .per_event = view->has_events ? site->objects_growth : (double)NAN,
+            .per_hour = view->has_events ? (double)NAN : site->objects_growth,
             .with_memory = fmin(site->share, 1.),
             .each =
                 site->objects > 0. ? site->bytes / site->objects : (double)NAN,
-            .bytes_per_event = site->bytes_per_event,
+            .explains = site->bytes_growth,
         };
         (void)snprintf(parts[i].name, sizeof parts[i].name, "%s",
                        site->function);
@@ -377,7 +391,7 @@ static size_t take_parts(const struct view *view, const struct sites *sites,
     if (!view->grows || !(view->growth > 0.)) {
         return 0;
     }
-    size_t count = take_sites(sites, parts);
+    size_t count = take_sites(view, sites, parts);
     count += take_classes(view, parts + count);
     qsort(parts, count, sizeof *parts, by_weight);
     return count;
@@ -442,8 +456,12 @@ size_t climbed_rank(const struct panel *panel,
             .per_hour = NAN,
             .with_memory = rest / view.growth,
             .each = NAN,
-            .bytes_per_event = rest,
+            .explains = rest,
         };
+    }
+    for (size_t i = 0; i < count; i++) {
+        ret_ranking[i].bytes_per_event =
+            view.has_events ? ret_ranking[i].explains : (double)NAN;
     }
     climbed_say(panel, view.growth, sites, ret_ranking, count);
     return count;

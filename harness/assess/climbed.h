@@ -1,7 +1,8 @@
 /* climbed.h - what climbed: the attribution of a climb, one ranked list.
  *
  * Pure: a panel, and the call sites that grow (assess/sites.h), go in; a
- * ranking comes out. Everything is regressed on the churn events.
+ * ranking comes out. Everything is regressed on the churn events; where there
+ * were none, on time.
  *
  * Counts (pairs and gauges of the tally) say what memory was taken for. One
  * qualifies when a line through its growth explains most of it and the growth
@@ -47,7 +48,7 @@ enum climbed_kind {
     CLIMBED_GAUGE,
     CLIMBED_SITE,
     CLIMBED_CLASS,
-    CLIMBED_REST, /* of which only |bytes_per_event| is known */
+    CLIMBED_REST, /* of which only what it explains is known */
 };
 
 struct climbed {
@@ -57,12 +58,13 @@ struct climbed {
     char name[STORE_NAME_MAX]; /* of the count, the function, the class */
     double alive;              /* at the last row: of it, objects, regions */
     double per_event;          /* its growth; NaN where there are no events */
-    double per_hour;           /* likewise; NaN of a call site */
+    double per_hour;           /* likewise; NaN of a site with events */
     double with_memory; /* 0 to 1: of the memory's variance, or of a part its
                          * share of the growth; NaN: memory does not grow */
     double each;        /* memory's unit for one of it; NaN likewise */
-    double bytes_per_event; /* what it explains; NaN: not known, or as
-                             * |in_step_with| */
+    double explains;    /* of memory's growth, an event, or an hour where there
+                         * are no events; NaN: not known, or as |in_step_with| */
+    double bytes_per_event; /* the same; NaN where there are no events */
     const struct panel_column *in_step_with; /* a count above; NULL */
     double open;  /* of a count: 0 to 1, of memory's variance; 1: not known */
     int rank;     /* of a count: 0 go best with memory; the same: alike */
@@ -84,8 +86,8 @@ size_t climbed_rank(const struct panel *panel,
 /* The row from which on growth is looked at: before it is warm-up. */
 size_t climbed_first_row(const struct panel *panel);
 
-/* Writes the sentence of each (climbed_words.c). |growth| of memory, an event;
- * NaN where there are none. */
+/* Writes the sentence of each (climbed_words.c). |growth| of memory, an event
+ * or an hour. */
 void climbed_say(const struct panel *panel, double growth,
                  const struct sites *sites, struct climbed *ranking,
                  size_t count);

@@ -269,8 +269,8 @@ static void a_call_site_comes_before_a_cache_that_goes_badly(void **state)
                                           .text = "leak (d.c:3) < serve",
                                           .bytes = 46080,
                                           .objects = 720,
-                                          .bytes_per_event = 63,
-                                          .objects_per_event = 0.98,
+                                          .bytes_growth = 63,
+                                          .objects_growth = 0.98,
                                           .share = 0.98};
     make_silent_leak(&made);
     double *cache = add(&made, &gauge, "cache", 1);
@@ -295,7 +295,7 @@ static void a_count_comes_before_the_sites_that_it_is_made_of(void **state)
                                           .text = "loop_new",
                                           .bytes = 1,
                                           .objects = 1,
-                                          .bytes_per_event = 2600,
+                                          .bytes_growth = 2600,
                                           .share = 1};
     begin(&made);
     double *loops = add(&made, &pair, "loops", 1);
@@ -306,6 +306,29 @@ static void a_count_comes_before_the_sites_that_it_is_made_of(void **state)
     assert_int_equal(rank(&made, &sites), 3);
     assert_string_equal(made.ranking[0].name, "loops");
     assert_string_equal(made.ranking[1].name, "loop_new");
+}
+
+static void without_events_growth_is_told_by_the_hour(void **state)
+{
+    (void)state;
+    struct made made;
+    struct sites sites = {.observer = "observer-0", .grown_count = 1};
+    sites.grown[0] = (struct site_growth){.function = "leak",
+                                          .text = "leak (d.c:3) < serve",
+                                          .bytes = 46080,
+                                          .objects = 720,
+                                          .bytes_growth = 63 * 30 * 3600,
+                                          .objects_growth = 30 * 3600,
+                                          .share = 0.98};
+    make_silent_leak(&made);
+    memset(made.events, 0, sizeof made.events);
+    assert_int_equal(rank(&made, &sites), 3);
+    assert_string_equal(made.ranking[0].name, "leak");
+    assert_non_null(strstr(made.ranking[0].sentence, "6.49 MiB an hour (98 %"));
+    assert_string_equal(made.ranking[1].name, "64");
+    assert_true(fabs(made.ranking[1].explains - 64 * 30 * 3600) < 1.);
+    assert_true(isnan(made.ranking[1].bytes_per_event));
+    assert_non_null(strstr(made.ranking[2].sentence, "an hour (2 % of"));
 }
 
 static void memory_that_does_not_climb_explains_nothing(void **state)
@@ -350,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_leak_that_nothing_counts_is_laid_at_a_size_class),
         cmocka_unit_test(a_call_site_comes_before_a_cache_that_goes_badly),
         cmocka_unit_test(a_count_comes_before_the_sites_that_it_is_made_of),
+        cmocka_unit_test(without_events_growth_is_told_by_the_hour),
         cmocka_unit_test(memory_that_does_not_climb_explains_nothing),
         cmocka_unit_test(a_count_that_stands_still_fits_nothing),
     };

@@ -76,6 +76,14 @@ static const struct panel_column *find_level(const struct panel *panel,
     return found;
 }
 
+/* What growth is told by. */
+static const char *pace_of(const struct climbed *climbed)
+{
+    return isnan(climbed->bytes_per_event) && isnan(climbed->per_event)
+               ? "hour"
+               : "event";
+}
+
 /* ", with it 1.2 KiB of memory an event (99 % of its growth)". */
 static void add_explained(struct climbed *climbed, double growth)
 {
@@ -83,10 +91,10 @@ static void add_explained(struct climbed *climbed, double growth)
     if (climbed->in_step_with != NULL) {
         add(climbed, "; explains nothing beside %s",
             climbed->in_step_with->name);
-    } else if (!isnan(climbed->bytes_per_event)) {
-        add(climbed, ", with %s of memory an event (%.0f %% of its growth)",
-            bytes(climbed->bytes_per_event, text),
-            100. * climbed->bytes_per_event / growth);
+    } else if (!isnan(climbed->explains)) {
+        add(climbed, ", with %s of memory an %s (%.0f %% of its growth)",
+            bytes(climbed->explains, text), pace_of(climbed),
+            100. * climbed->explains / growth);
     }
 }
 
@@ -96,14 +104,13 @@ static void say_count(const struct panel *panel, double growth, bool is_first,
     const struct panel_column *column = climbed->column;
     char text[2][NUMBER_SIZE];
     double level = 0.;
-    bool has_events = !isnan(climbed->per_event);
+    double grows =
+        isnan(climbed->per_event) ? climbed->per_hour : climbed->per_event;
     add(climbed, "%s: %s alive%s and %s, %s an %s", climbed->name,
         amount(column, climbed->alive, text[0]),
         column->observers > 1 ? " in each observer" : "",
         column->is_level ? "growing, but judged level" : "climbing",
-        amount(column, has_events ? climbed->per_event : climbed->per_hour,
-               text[1]),
-        has_events ? "event" : "hour");
+        amount(column, grows, text[1]), pace_of(climbed));
     add_explained(climbed, growth);
     const struct panel_column *beside = find_level(panel, column, &level);
     if (is_first && beside != NULL) {
@@ -116,10 +123,10 @@ static void say_site(const struct sites *sites, struct climbed *climbed)
 {
     char text[3][NUMBER_SIZE];
     add(climbed,
-        "%s: %s an event (%.0f %% of the growth of %s), %s objects of %s there "
+        "%s: %s an %s (%.0f %% of the growth of %s), %s objects of %s there "
         "at the end",
-        climbed->site->text, bytes(climbed->bytes_per_event, text[0]),
-        100. * climbed->with_memory, sites->observer,
+        climbed->site->text, bytes(climbed->explains, text[0]),
+        pace_of(climbed), 100. * climbed->with_memory, sites->observer,
         number(climbed->alive, text[1]), bytes(climbed->each, text[2]));
 }
 
@@ -127,20 +134,22 @@ static void say_class(bool is_first, struct climbed *climbed)
 {
     char text[3][NUMBER_SIZE];
     add(climbed,
-        "%ssize class %s: %s an event (%.0f %% of the growth), %s live regions "
+        "%ssize class %s: %s an %s (%.0f %% of the growth), %s live regions "
         "%sat the end",
         is_first ? "memory alone, nothing that the tally counts grows with it; "
                  : "",
-        bytes(climbed->each, text[0]), bytes(climbed->bytes_per_event, text[1]),
-        100. * climbed->with_memory, number(climbed->alive, text[2]),
+        bytes(climbed->each, text[0]), bytes(climbed->explains, text[1]),
+        pace_of(climbed), 100. * climbed->with_memory,
+        number(climbed->alive, text[2]),
         climbed->column->observers > 1 ? "in each observer " : "");
 }
 
 static void say_rest(bool is_by_counts, struct climbed *climbed)
 {
     char text[NUMBER_SIZE];
-    add(climbed, "unexplained: %s an event (%.0f %% of memory's growth)%s",
-        bytes(climbed->bytes_per_event, text), 100. * climbed->with_memory,
+    add(climbed, "unexplained: %s an %s (%.0f %% of memory's growth)%s",
+        bytes(climbed->explains, text), pace_of(climbed),
+        100. * climbed->with_memory,
         is_by_counts ? " goes with none of these counts"
                      : " is at none of these call sites");
 }

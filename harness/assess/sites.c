@@ -29,11 +29,17 @@ struct choice {
     size_t count;
 };
 
-/* The row of that ebb; the number of rows when it is none: not settled. */
-static size_t row_of(const struct panel *panel, uint32_t ebb)
+/* The row of that ebb; the number of rows when it is none: not settled. Of the
+ * grid, the first that was read since. */
+static size_t row_of(const struct panel *panel, uint32_t number)
 {
+    const int64_t key = (int64_t)number;
     size_t row = 0;
-    while (row < panel->rows && panel->keys[row] != (int64_t)ebb) {
+    if (!panel->are_troughs && panel->rows > 0 && panel->keys[0] > key) {
+        return panel->rows;
+    }
+    while (row < panel->rows && (panel->are_troughs ? panel->keys[row] != key
+                                                    : panel->keys[row] < key)) {
         row++;
     }
     return row;
@@ -201,8 +207,8 @@ static void tell_site(const struct site_history *history,
     *site = (struct site_growth){
         .bytes = growth->line.last_y,
         .objects = objects.last_y,
-        .bytes_per_event = growth->line.slope,
-        .objects_per_event = objects.slope,
+        .bytes_growth = growth->line.slope,
+        .objects_growth = objects.slope,
         .share = growth->line.slope / whole,
     };
     (void)site_history_function(history, growth->row, site->function,
@@ -230,6 +236,19 @@ static void tell_sites(const struct site_history *history,
     }
 }
 
+/* By the events, or by the hour where there are none. */
+static void fill_axes(const struct choice *choice, double *x, double *held)
+{
+    const struct panel *panel = choice->panel;
+    bool has_events =
+        panel->rows > 0 && panel->events[panel->rows - 1] > panel->events[0];
+    for (size_t i = 0; i < choice->count; i++) {
+        size_t row = choice->rows[i];
+        x[i] = has_events ? panel->events[row] : panel->t_s[row] / 3600.;
+        held[i] = choice->column->values[row];
+    }
+}
+
 static int measure(const struct choice *choice, struct site_history *history,
                    struct sites *sites)
 {
@@ -238,10 +257,7 @@ static int measure(const struct choice *choice, struct site_history *history,
     if (rows == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < choice->count; i++) {
-        x[i] = choice->panel->events[choice->rows[i]];
-        held[i] = choice->column->values[choice->rows[i]];
-    }
+    fill_axes(choice, x, held);
     double whole = line_fit(x, held, choice->count).slope;
     int count = 0;
     if (whole > 0.) {
@@ -263,7 +279,7 @@ int sites_find(const char *folder, const struct panel *panel,
     struct site_history history;
     struct sites sites = {0};
     *ret_sites = sites;
-    if (folder == NULL || !panel->are_troughs) {
+    if (folder == NULL) {
         return 0;
     }
     choose(folder, panel, memory, &choice);

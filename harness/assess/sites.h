@@ -3,10 +3,12 @@
  *
  * Of the observer that holds most at the end, among those that wrote profiles:
  * what each call site held at each ebb with a profile (heap/site_history.h) is
- * regressed on the churn events up to then, and so is what the allocator said
- * it had handed out at the same ebbs. A site's share is its slope of that one.
- * Sites are parts of memory: their slopes add up, and what is missing in the
- * sum is what sampling missed and what lies in sites that waver.
+ * regressed on the churn events up to then (on time where there were none), and
+ * so is what the allocator said it had handed out at the same ebbs. Of a run
+ * without ebbs a profile has the number of a tick of the grid, near which it
+ * was written. A site's share is its slope of that one. Sites are parts of
+ * memory: their slopes add up, and what is missing in the sum is what sampling
+ * missed and what lies in sites that waver.
  */
 #ifndef PLATEAU_SITES_H
 #define PLATEAU_SITES_H
@@ -21,10 +23,10 @@ enum {
 };
 
 struct site_growth {
-    char function[STORE_NAME_MAX]; /* that allocates */
-    char text[200];                /* with its place and callers */
-    double bytes, objects;         /* at the last profile */
-    double bytes_per_event, objects_per_event;
+    char function[STORE_NAME_MAX];       /* that allocates */
+    char text[200];                      /* with its place and callers */
+    double bytes, objects;               /* at the last profile */
+    double bytes_growth, objects_growth; /* an event; an hour without any */
     double share; /* 0 to 1: of the growth of allocated heap */
 };
 

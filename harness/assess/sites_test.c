@@ -103,7 +103,7 @@ static void write_dump(const char *observer, int ebb, int leaked)
 static void remove_dumps(void)
 {
     char path[160];
-    for (int ebb = 1; ebb <= ROWS; ebb++) {
+    for (int ebb = 1; ebb <= 11 * ROWS; ebb++) {
         (void)unlink(
             dumps_path(folder, "daemon-0", (uint32_t)ebb, path, sizeof path));
         (void)unlink(
@@ -130,7 +130,7 @@ static void the_function_that_leaks_is_named_with_its_share(void **state)
     assert_non_null(strstr(sites.grown[0].text, "(sites_test.c:"));
     /* 6 of 8 blocks a row of 30 events. */
     assert_true(fabs(sites.grown[0].share - 0.75) < 0.01);
-    assert_true(fabs(sites.grown[0].bytes_per_event - BLOCK / 5.) < 10);
+    assert_true(fabs(sites.grown[0].bytes_growth - BLOCK / 5.) < 10);
     assert_true(fabs(sites.grown[0].objects - 54) < 0.1);
     assert_int_equal(sites.others_count, 0);
     remove_dumps();
@@ -151,6 +151,33 @@ static void ebbs_that_did_not_settle_are_left_out(void **state)
     assert_int_equal(sites.dumps_count, ROWS - 1);
     assert_int_equal(sites.grown_count, 1);
     assert_true(fabs(sites.grown[0].share - 0.75) < 0.01);
+    remove_dumps();
+}
+
+/* A watch has no ebbs, and may count no events: profiles are written now and
+ * then, between two ticks of the grid. */
+static void without_events_growth_is_an_hours(void **state)
+{
+    (void)state;
+    struct made made;
+    struct sites sites;
+    begin(&made);
+    made.panel.are_troughs = false;
+    for (int i = 0; i < ROWS; i++) {
+        made.keys[i] = 20 + 10 * i;
+        made.t_s[i] = 36. * i;
+        made.events[i] = 0.;
+    }
+    write_dump("daemon-1", 19, 900); /* before what is judged */
+    for (int i = 1; i < ROWS; i++) {
+        write_dump("daemon-1", 20 + 10 * i - 3, 6 * i);
+    }
+    assert_int_equal(
+        sites_find(folder, &made.panel, &made.columns[OBSERVERS], &sites), 0);
+    assert_int_equal(sites.dumps_count, ROWS - 1);
+    assert_int_equal(sites.grown_count, 1);
+    assert_true(fabs(sites.grown[0].share - 0.75) < 0.01);
+    assert_true(fabs(sites.grown[0].bytes_growth / (BLOCK * 600.) - 1) < 1e-3);
     remove_dumps();
 }
 
@@ -201,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_function_that_leaks_is_named_with_its_share),
         cmocka_unit_test(ebbs_that_did_not_settle_are_left_out),
+        cmocka_unit_test(without_events_growth_is_an_hours),
         cmocka_unit_test(few_profiles_or_none_say_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
