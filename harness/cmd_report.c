@@ -199,8 +199,8 @@ static void use_dump(struct work *work, int side, const char *folder,
     (void)dumps_path(folder, run->observer, ebb, work->dumps[side],
                      sizeof work->dumps[side]);
     (void)snprintf(work->names[side], sizeof work->names[side],
-                   "%.100s, %.80s at ebb %u", folder, run->observer,
-                   (unsigned)ebb);
+                   "%.100s, %.80s at %s %u", folder, run->observer,
+                   run->has_ebbs ? "ebb" : "sample", (unsigned)ebb);
     work->paths[side] = work->dumps[side];
 }
 

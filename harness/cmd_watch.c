@@ -22,7 +22,15 @@ static const double every_unknown_s = 1.; /* where the length is not known */
 /* A program that has just been started is not judged at once. */
 static const double settle_of_command_s = 1.;
 
-enum { KEY_FOLLOW = 256, KEY_ALONE, KEY_PRELOAD, KEY_SUBJECT, KEY_EVENTS };
+enum {
+    KEY_FOLLOW = 256,
+    KEY_ALONE,
+    KEY_PRELOAD,
+    KEY_PROFILE,
+    KEY_SUBJECT,
+    KEY_EVENTS,
+};
+enum { PROFILE_KIB = 64, PROFILE_KIB_MAX = 1 << 20 };
 
 struct arguments {
     struct watch_options options;
@@ -74,10 +82,15 @@ static void print_help(void)
         "that; without\n"
         "                     it, a restart makes the watch INVALID (a pid has "
         "no successor)\n"
-        "  --preload          COMMAND tells what its allocator has handed out "
-        "(dynamically\n"
-        "                     linked programs; %s)\n\n",
-        "LD_PRELOAD");
+        "  --preload          COMMAND tells what its allocator has handed "
+        "out, and where: a\n"
+        "                     heap profile now and then (dynamically linked "
+        "programs;\n"
+        "                     LD_PRELOAD)\n"
+        "  --profile KIB      a sample of what is allocated so often, a power "
+        "of two\n"
+        "                     (default %d; 0: no profiles)\n\n",
+        PROFILE_KIB);
     (void)printf(
         "  --for TIME         so long (30s, 10m, 8h, 7d); without it until "
         "Ctrl-C, or\n"
@@ -142,6 +155,7 @@ static const struct option long_options[] = {
     {"follow", no_argument, NULL, KEY_FOLLOW},
     {"alone", no_argument, NULL, KEY_ALONE},
     {"preload", no_argument, NULL, KEY_PRELOAD},
+    {"profile", required_argument, NULL, KEY_PROFILE},
     {"budget", required_argument, NULL, 'b'},
     {"out", required_argument, NULL, 'o'},
     {"quiet", no_argument, NULL, 'q'},
@@ -171,6 +185,20 @@ static void take_events(struct arguments *arguments, const char *option)
     }
 }
 
+static int take_profile(struct watch_options *options, const char *text)
+{
+    char *end = NULL;
+    unsigned long kib = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' ||
+        kib > PROFILE_KIB_MAX || (kib & (kib - 1)) != 0) {
+        return complain("--profile takes a power of two up to 1048576 (KiB), "
+                        "or 0, not ",
+                        text);
+    }
+    options->profile_kib = (uint32_t)kib;
+    return -1;
+}
+
 /* -1 to go on, else the exit code. */
 static int take_option(struct arguments *arguments, int key, const char *option)
 {
@@ -197,6 +225,8 @@ static int take_option(struct arguments *arguments, int key, const char *option)
     case KEY_PRELOAD:
         arguments->wants_preload = true;
         return -1;
+    case KEY_PROFILE:
+        return take_profile(options, optarg);
     case 'b':
         options->budget = optarg;
         return -1;
@@ -358,7 +388,8 @@ static int watch(struct arguments *arguments)
 
 int cmd_watch(int argc, char **argv)
 {
-    struct arguments arguments = {.options = {.budget = ""}};
+    struct arguments arguments = {
+        .options = {.budget = "", .profile_kib = PROFILE_KIB}};
     int code = parse(argc, argv, &arguments);
     if (code < 0) {
         code = check_words(&arguments);

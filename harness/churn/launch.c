@@ -242,21 +242,23 @@ static int put_heap(const struct launch_values *values, char **list,
 {
     const char *known = getenv("MALLOC_CONF");
     const uint64_t sample_bytes = (uint64_t)values->heap_sample_kib << 10;
+    const size_t made = values->leaves_jemalloc ? 2 : 3;
     char *settings[3] = {NULL};
     if (values->heap[0] == '\0') {
         return 0;
     }
-    if (asprintf(&settings[0], "MALLOC_CONF=%s%sprof:true,lg_prof_sample:%d",
-                 known != NULL ? known : "", known != NULL ? "," : "",
-                 63 - __builtin_clzll(sample_bytes)) < 0 ||
-        asprintf(&settings[1], "PLATEAU_HEAP=%s", values->heap) < 0 ||
-        asprintf(&settings[2], "PLATEAU_HEAP_SAMPLE_BYTES=%" PRIu64,
-                 sample_bytes) < 0) {
+    if (asprintf(&settings[0], "PLATEAU_HEAP=%s", values->heap) < 0 ||
+        asprintf(&settings[1], "PLATEAU_HEAP_SAMPLE_BYTES=%" PRIu64,
+                 sample_bytes) < 0 ||
+        (!values->leaves_jemalloc &&
+         asprintf(&settings[2], "MALLOC_CONF=%s%sprof:true,lg_prof_sample:%d",
+                  known != NULL ? known : "", known != NULL ? "," : "",
+                  63 - __builtin_clzll(sample_bytes)) < 0)) {
         free(settings[0]);
         free(settings[1]);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    for (size_t i = 0; i < made; i++) {
         put_setting(list, count, settings[i]);
     }
     return 0;

@@ -36,6 +36,7 @@ struct launch_values {
     const char *mark;         /* its value */
     const char *heap;         /* PLATEAU_HEAP; "": no heap profiles */
     uint32_t heap_sample_kib; /* a power of two */
+    bool leaves_jemalloc;     /* whose own profiler stays as it is */
     /* For the hosts and ports of other roles; NULL: there are none. */
     const struct scenario *scenario;
 };

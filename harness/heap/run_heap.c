@@ -374,6 +374,7 @@ static int read_all(struct reader *reader, const char *wanted)
     if (r == 0) {
         r = store_ebbs(reader->store, &reader->ebbs, &reader->ebbs_count);
     }
+    reader->run->has_ebbs = reader->ebbs_count > 0;
     if (r == 0) {
         r = store_all_series(reader->store, &reader->series,
                              &reader->series_count);

@@ -60,6 +60,8 @@ struct run_heap {
     char whole[16];                /* the verdict of the run; "": none */
     struct store_climbed *climbed; /* after a CLIMB: best explanation first */
     size_t climbed_count;
+    bool has_ebbs;       /* a watch has none: its profiles have the numbers of
+                          * samples, and so have what follows */
     bool has_profiles;   /* without: of all ebbs of the observer */
     uint32_t first_ebb;  /* the first settled one with a profile */
     uint32_t last_ebb;   /* the last with one; may be the same */

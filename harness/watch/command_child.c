@@ -68,8 +68,8 @@ static char *preload_setting(void)
 }
 
 static int make_launch(const struct command_child *command, char *const *argv,
-                       const char *preload, struct launch *ret_launch,
-                       struct err *err)
+                       const struct command_child_preload *preload,
+                       struct launch *ret_launch, struct err *err)
 {
     char mark[64];
     char *environment[2] = {mark, NULL};
@@ -81,9 +81,12 @@ static int make_launch(const struct command_child *command, char *const *argv,
                                          .dir = "",
                                          .peers = "",
                                          .meshnode = "",
-                                         .preload = preload,
+                                         .preload = preload->library,
                                          .run = "",
-                                         .heap = ""};
+                                         .heap = preload->heap,
+                                         .heap_sample_kib =
+                                             preload->profile_kib,
+                                         .leaves_jemalloc = true};
     int result = 0;
     (void)snprintf(mark, sizeof mark, COMMAND_CHILD_MARK_NAME "=%s0",
                    command->mark);
@@ -95,7 +98,7 @@ static int make_launch(const struct command_child *command, char *const *argv,
         role.command[i] = without_placeholders(argv[i]);
         result = role.command[i] == NULL ? -ENOMEM : result;
     }
-    if (preload[0] != '\0') {
+    if (preload->library[0] != '\0') {
         environment[1] = preload_setting();
         role.environment_count += environment[1] != NULL;
     }
@@ -111,7 +114,8 @@ static int make_launch(const struct command_child *command, char *const *argv,
 }
 
 int command_child_start(struct command_child *command, char *const *argv,
-                        const char *preload, struct err *err)
+                        const struct command_child_preload *preload,
+                        struct err *err)
 {
     struct launch launch = {0};
     const char *step = "";

@@ -34,10 +34,18 @@ struct command_child {
 /* Makes one that is not started. 0 or -errno and |err|. */
 int command_child_init(struct command_child *command, struct err *err);
 
-/* Starts |argv|. |preload| is the path of the library, or "". 0; or -errno and
- * |err|, -ENOENT or -EACCES when there is no such program. */
+/* What is put before the command. */
+struct command_child_preload {
+    const char *library;  /* the path; "": nothing is */
+    const char *heap;     /* PLATEAU_HEAP; "": no heap profiles */
+    uint32_t profile_kib; /* of them; a power of two */
+};
+
+/* Starts |argv|. 0; or -errno and |err|, -ENOENT or -EACCES when there is no
+ * such program. */
 int command_child_start(struct command_child *command, char *const *argv,
-                        const char *preload, struct err *err);
+                        const struct command_child_preload *preload,
+                        struct err *err);
 
 /* Sends |signal| to it and to its process group. */
 void command_child_signal(struct command_child *command, int signal);

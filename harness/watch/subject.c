@@ -415,14 +415,19 @@ int subject_find(struct subject *subject, enum subject_by by, const char *text,
     return result;
 }
 
+void subject_name_role(const char *program, char role[SUBJECT_NAME_SIZE])
+{
+    const char *slash = strrchr(program, '/');
+    make_role(slash != NULL ? slash + 1 : program, role);
+}
+
 int subject_take_child(struct subject *subject, const char *program,
                        int64_t pid, int pidfd, struct err *err)
 {
-    const char *slash = strrchr(program, '/');
     *subject = (struct subject){.by = SUBJECT_BY_COMMAND, .count = 1};
     struct subject_place *place = &subject->places[0];
     (void)snprintf(subject->text, sizeof subject->text, "%.255s", program);
-    make_role(slash != NULL ? slash + 1 : program, place->role);
+    subject_name_role(program, place->role);
     place->pidfd = pidfd;
     place->is_filled = true;
     if (process_find(pid, &place->info) != PROCESS_OK) {

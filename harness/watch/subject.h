@@ -69,6 +69,9 @@ struct subject {
 int subject_find(struct subject *subject, enum subject_by by, const char *text,
                  bool is_alone, struct err *err);
 
+/* What the role of the command |program| is called. */
+void subject_name_role(const char *program, char role[SUBJECT_NAME_SIZE]);
+
 /* Makes a subject of a child of ours, held by |pidfd|, which is lent for as
  * long as the subject lives. 0 or -errno and |err|. */
 int subject_take_child(struct subject *subject, const char *program,

@@ -15,6 +15,7 @@
 #include "sample/tree.h"
 #include "store/store.h"
 #include "watch/command_child.h"
+#include "watch/profiles.h"
 #include "watch/watch_notes.h"
 
 #include <errno.h>
@@ -56,7 +57,8 @@ struct watching {
     struct watched watched[SUBJECT_PLACES_MAX];
     struct tree *tree; /* NULL: nobody's descendants are followed */
     struct command_child command;
-    bool has_command; /* it was made */
+    bool has_command;         /* it was made */
+    struct profiles profiles; /* of the command */
     struct events *events;
     struct events_counts events_before; /* when what is judged began */
     struct progress progress;
@@ -239,6 +241,7 @@ static void begin_judged(struct watching *watching)
     watching->cpu_begin_ns = host_own_cpu_ns();
     watching->slept_begin_ns = host_slept_ns();
     watching->wall_begin_ns = host_wall_offset_ns();
+    profiles_begin(&watching->profiles, watching->begin_ns);
     if (watching->events != NULL) {
         events_counts(watching->events, &watching->events_before);
     }
@@ -363,6 +366,9 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
         if (watching->events == NULL || !events_is_busy(watching->events)) {
             (void)tree_reap(watching->tree);
         }
+        profiles_look(&watching->profiles, &watching->command.page,
+                      watch_ns(watching),
+                      INT64_C(1000000) * watching->options->sample_ms);
     } else {
         for (size_t i = 0; i < watching->subject.count; i++) {
             look_at_place(&watching->watched[i]);
@@ -526,12 +532,16 @@ static int make_run_folder(struct watching *watching, struct err *err)
 {
     char path[HOST_PATH_MAX];
     char stamp[HOST_TEXT_MAX];
+    char role[SUBJECT_NAME_SIZE];
     const struct watch_options *options = watching->options;
+    subject_name_role(options->argv != NULL ? options->argv[0]
+                                            : watching->subject.places[0].role,
+                      role);
     if (options->folder != NULL) {
         (void)snprintf(path, sizeof path, "%s", options->folder);
     } else {
-        (void)snprintf(path, sizeof path, "runs/watch-%s-%s",
-                       watching->subject.places[0].role, host_stamp(stamp));
+        (void)snprintf(path, sizeof path, "runs/watch-%s-%s", role,
+                       host_stamp(stamp));
     }
     int result = host_make_folder(path, watching->folder);
     if (result == -EEXIST) {
@@ -551,23 +561,28 @@ static int make_run_folder(struct watching *watching, struct err *err)
     return result;
 }
 
-/* Started last of all that can fail, or found first. */
-static int find_subject(struct watching *watching, struct err *err)
+static int start_command(struct watching *watching, struct err *err)
 {
     const struct watch_options *options = watching->options;
-    if (options->by != SUBJECT_BY_COMMAND) {
-        return subject_find(&watching->subject, options->by, options->text,
-                            options->is_alone, err);
-    }
+    const struct command_child_preload preload = {
+        .library = options->preload,
+        .heap = watching->profiles.prefix,
+        .profile_kib = options->profile_kib,
+    };
     int result = command_child_init(&watching->command, err);
     watching->has_command = result == 0;
     if (result == 0) {
         result = tree_adopt_orphans();
         result = result == -ENOSYS ? 0 : result;
     }
+    if (result == 0 && options->preload[0] != '\0' &&
+        options->profile_kib > 0) {
+        result = profiles_open(&watching->profiles, watching->folder,
+                               options->argv[0], err);
+    }
     if (result == 0) {
         result = command_child_start(&watching->command, options->argv,
-                                     options->preload, err);
+                                     &preload, err);
     }
     if (result == 0) {
         result = subject_take_child(&watching->subject, options->argv[0],
@@ -698,6 +713,7 @@ static void release(struct watching *watching)
     events_free(watching->events);
     if (watching->has_command) {
         command_child_deinit(&watching->command, watching->tree);
+        profiles_close(&watching->profiles);
     }
     for (size_t i = 0; i < SUBJECT_PLACES_MAX; i++) {
         probe_free(watching->watched[i].probe);
@@ -710,15 +726,29 @@ static void release(struct watching *watching)
     free(watching);
 }
 
-static int execute(struct watching *watching, struct err *err)
+/* A command is started last of all that can fail; others are found first. */
+static int begin(struct watching *watching, struct err *err)
 {
-    int result = find_subject(watching, err);
+    const struct watch_options *options = watching->options;
+    int result = options->by == SUBJECT_BY_COMMAND
+                     ? 0
+                     : subject_find(&watching->subject, options->by,
+                                    options->text, options->is_alone, err);
     if (result == 0) {
         result = make_events(watching, err);
     }
     if (result == 0) {
         result = make_run_folder(watching, err);
     }
+    if (result == 0 && options->by == SUBJECT_BY_COMMAND) {
+        result = start_command(watching, err);
+    }
+    return result;
+}
+
+static int execute(struct watching *watching, struct err *err)
+{
+    int result = begin(watching, err);
     if (result != 0) {
         return result;
     }

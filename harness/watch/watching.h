@@ -30,12 +30,14 @@
 
 struct watch_options {
     enum subject_by by;
-    const char *text;    /* of the subject; not of a command */
-    char *const *argv;   /* of a command; NULL-terminated */
-    const char *preload; /* of the library for LD_PRELOAD; "": without */
-    const char *folder;  /* NULL: runs/watch-NAME-TIME */
-    double for_s;        /* 0: until it ends, or is interrupted */
-    double settle_s;     /* not judged, at the beginning */
+    const char *text;     /* of the subject; not of a command */
+    char *const *argv;    /* of a command; NULL-terminated */
+    const char *preload;  /* of the library for LD_PRELOAD; "": without */
+    uint32_t profile_kib; /* from sample to sample of what is allocated then, a
+                           * power of two; 0: no heap profiles */
+    const char *folder;   /* NULL: runs/watch-NAME-TIME */
+    double for_s;         /* 0: until it ends, or is interrupted */
+    double settle_s;      /* not judged, at the beginning */
     uint32_t sample_ms;
     const char *budget; /* of growth, as budget_parse() reads it; "": none */
     bool follows;
