@@ -433,7 +433,8 @@ static void note_groups(struct run *run)
              err_format(why, text, sizeof text));
         return;
     }
-    note(run, "machine.cgroups", "version %d", group_version(group));
+    note(run, "machine.cgroups", "version %d: %s", group_version(group),
+         group_folder(group));
     guardian_tell_group(group_folder(group));
 }
 

@@ -445,6 +445,33 @@ static void who_takes_more_memory_than_it_may_is_refused(void **state)
     free_soak(soak);
 }
 
+/* Each of its two children may have that much; both together may not. */
+static void who_takes_too_much_with_its_children_ends_the_run(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "child", "hog",     "24576", "forever", "end",     "child", "hog",
+        "24576", "forever", "end",   "ready",   "forever", NULL};
+    struct soak *soak = new_soak();
+    struct err err = {0};
+    struct scenario_role *role =
+        add_role(soak, "observer", ROLE_OBSERVER, 1, words);
+    role->limits.memory_mib = 32;
+    soak->scenario.duration_s = 20;
+    assert_int_equal(make_supervisor(soak, &err), 0);
+    bool has_groups = supervisor_group(soak->supervisor, NULL) != NULL;
+    supervisor_free(soak->supervisor);
+    soak->supervisor = NULL;
+    if (has_groups) {
+        assert_int_equal(run_soak(soak), SUPERVISOR_INVALID);
+        sentence_has(soak, "observer-0");
+        sentence_has(soak, "limits.memory_mib of 32");
+    } else {
+        (void)printf("# skipped: no control groups here\n");
+    }
+    free_soak(soak);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -473,6 +500,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(limits_are_those_of_the_role),
         cmocka_unit_test(a_limit_that_cannot_be_given_is_told),
         cmocka_unit_test(who_takes_more_memory_than_it_may_is_refused),
+        cmocka_unit_test(who_takes_too_much_with_its_children_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -379,24 +380,31 @@ static char *how_it_filled_its_folder(const struct slot *slot,
     return text;
 }
 
-char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE])
+int64_t slot_out_of_memory(const struct slot *slot, char text[SLOT_HOW_SIZE])
 {
-    if (slot->over_bytes > 0) {
-        return how_it_filled_its_folder(slot, text);
-    }
-    if (slot->process.signal == SIGKILL && slot->place != NULL &&
-        group_place_kills(slot->place) > 0) {
+    if (slot->role->limits.memory_mib != 0) {
         (void)snprintf(text, SLOT_HOW_SIZE,
-                       "was killed by the kernel: with all that it had started "
-                       "it held more than its limits.memory_mib of %u",
+                       "with all that it had started it held more than its "
+                       "limits.memory_mib of %u",
                        slot->role->limits.memory_mib);
-    } else if (slot->process.signal != 0) {
+    } else {
+        (void)snprintf(text, SLOT_HOW_SIZE,
+                       "the machine, or a control group above it, had no "
+                       "memory left");
+    }
+    return slot->place != NULL ? group_place_kills(slot->place) : 0;
+}
+
+/* As its status says. */
+static void how_its_process_ended(const struct slot *slot,
+                                  char text[SLOT_HOW_SIZE])
+{
+    const struct supervisor_process *process = &slot->process;
+    if (process->signal != 0) {
+        const char *name = sigabbrev_np(process->signal);
         (void)snprintf(text, SLOT_HOW_SIZE, "was killed by signal %d (%s)",
-                       slot->process.signal,
-                       sigabbrev_np(slot->process.signal)
-                           ? sigabbrev_np(slot->process.signal)
-                           : "unknown");
-    } else if (slot->process.exit_code == 0 && slot->left_count > 0) {
+                       process->signal, name != NULL ? name : "unknown");
+    } else if (process->exit_code == 0 && slot->left_count > 0) {
         (void)snprintf(text, SLOT_HOW_SIZE,
                        "ended with exit status 0 and left %u processes behind "
                        "(if it goes into the background, tell it to stay in "
@@ -404,7 +412,29 @@ char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE])
                        slot->left_count);
     } else {
         (void)snprintf(text, SLOT_HOW_SIZE, "ended with exit status %d",
-                       slot->process.exit_code);
+                       process->exit_code);
+    }
+}
+
+char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE])
+{
+    char why[SLOT_HOW_SIZE];
+    if (slot->over_bytes > 0) {
+        return how_it_filled_its_folder(slot, text);
+    }
+    int64_t kills = slot_out_of_memory(slot, why);
+    if (kills > 0 && slot->process.signal == SIGKILL) {
+        (void)snprintf(text, SLOT_HOW_SIZE, "was killed by the kernel: %.200s",
+                       why);
+        return text;
+    }
+    how_its_process_ended(slot, text);
+    size_t used = strlen(text);
+    if (kills > 0) {
+        (void)snprintf(text + used, SLOT_HOW_SIZE - used,
+                       " after the kernel had killed %" PRId64
+                       " of its processes: %.200s",
+                       kills, why);
     }
     return text;
 }

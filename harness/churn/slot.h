@@ -124,4 +124,8 @@ void slot_set_contact(struct slot *slot, const char *contact);
 char *slot_last_words(const struct slot *slot, char text[SLOT_WORDS_SIZE]);
 char *slot_how_it_ended(const struct slot *slot, char text[SLOT_HOW_SIZE]);
 
+/* How many processes of the slot's control group the kernel has killed because
+ * memory was out; 0 without a group. |text|: why it would have. */
+int64_t slot_out_of_memory(const struct slot *slot, char text[SLOT_HOW_SIZE]);
+
 #endif

@@ -1,9 +1,12 @@
-/* What is looked after while a run goes on: logs that are flooded, and the disk
- * under the run folder.
+/* What is looked after while a run goes on: logs that are flooded, the disk
+ * under the run folder, and whom the kernel kills for want of memory.
  *
  * A log is cut once a second; when one had to be, twenty times a second for
  * UPKEEP_ALERT_TURNS looks, so that a flood of hundreds of MiB a second takes
  * the room of some tens at a time.
+ *
+ * An observer whose worker was killed because of its limit has another one
+ * soon: a leak would look like a sawtooth. So the run ends.
  *
  * A disk that is full breaks the store, the logs and whoever else uses it: the
  * run ends before, while there is room to say why. */
@@ -13,6 +16,7 @@
 #include "host.h"
 
 #include <ev.h>
+#include <inttypes.h>
 
 static const double UPKEEP_S = 1.;
 static const double UPKEEP_ALERT_S = .05;
@@ -76,6 +80,26 @@ static int check_disk(const struct supervisor *supervisor, struct err *err)
     return held >= free_bytes ? SUPERVISOR_INVALID : SUPERVISOR_BROKEN;
 }
 
+/* Of an observer itself its end tells. */
+static int check_memory(const struct supervisor *supervisor, struct err *err)
+{
+    char why[SLOT_HOW_SIZE];
+    for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
+        const struct slot *slot = &supervisor->slots[i];
+        int64_t kills = slot->place != NULL && slot->state == SLOT_READY
+                            ? slot_out_of_memory(slot, why)
+                            : 0;
+        if (kills > 0) {
+            err_set(err, slot->name, 0, 0,
+                    "the kernel has killed %" PRId64
+                    " of its processes: %.200s",
+                    kills, why);
+            return SUPERVISOR_INVALID;
+        }
+    }
+    return 0;
+}
+
 int supervisor_upkeep(struct supervisor *supervisor, struct err *err)
 {
     ev_timer *timer = &supervisor->log_timer;
@@ -87,5 +111,6 @@ int supervisor_upkeep(struct supervisor *supervisor, struct err *err)
     timer->repeat = supervisor->alert_turns > 0 ? UPKEEP_ALERT_S : UPKEEP_S;
     ev_timer_again(supervisor->config.loop, timer);
     supervisor_kin_look(supervisor);
-    return check_disk(supervisor, err);
+    int end = check_memory(supervisor, err);
+    return end != 0 ? end : check_disk(supervisor, err);
 }

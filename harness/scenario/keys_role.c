@@ -257,8 +257,10 @@ static const struct key limits_keys[] = {
      .unit = "MiB",
      .fallback = "0",
      .example = "512",
-     .about = "private and writable, mapped, not only touched (RLIMIT_DATA); "
-              "0: ours"},
+     .about = "of each process private and writable, mapped, not only touched "
+              "(RLIMIT_DATA); of an observer with a control group also all "
+              "that it and what it started hold together: who is beyond it is "
+              "killed and ends the run; 0: ours"},
     {.name = "descriptors",
      .type = KEY_WHOLE,
      VALUE_OF(struct scenario_limits, descriptors),
