@@ -10,6 +10,7 @@
 #include "assess/panel.h"
 #include "assess/particulars.h"
 #include "assess/sites.h"
+#include "assess/unnamed.h"
 #include "premises.h"
 #include "run_facts.h"
 
@@ -370,7 +371,7 @@ static int add_climbed(struct assessment *assessment, const char *observer,
 }
 
 static int rank_climbed(const struct panel *panel, const char *folder,
-                        struct assessment *assessment)
+                        bool is_watch, struct assessment *assessment)
 {
     struct climbed ranking[CLIMBED_MAX];
     struct sites sites;
@@ -386,6 +387,9 @@ static int rank_climbed(const struct panel *panel, const char *folder,
     for (size_t i = 0; result == 0 && i < count; i++) {
         result = add_climbed(assessment, because->observer, &ranking[i]);
     }
+    (void)unnamed_say(panel, memory, &sites, count > 0, is_watch,
+                      assessment->summary.unnamed,
+                      sizeof assessment->summary.unnamed);
     return result;
 }
 
@@ -573,7 +577,8 @@ static int judge_panel(struct store *store, const struct run_facts *facts,
     }
     if (result == 0) {
         mark_climbs(assessment, &panel);
-        result = rank_climbed(&panel, folder, assessment);
+        result =
+            rank_climbed(&panel, folder, run_facts_is_watch(facts), assessment);
     }
     if (result == 0) {
         result = tell_evidence(store, facts, &panel, &assessment->summary);

@@ -10,6 +10,7 @@
 
 #include "assess/joint.h"
 #include "assess/line.h"
+#include "assess/unnamed.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -347,6 +348,54 @@ static void memory_that_does_not_climb_explains_nothing(void **state)
     assert_true(isnan(made.ranking[0].with_memory));
 }
 
+static const char *unnamed(struct made *made, const struct sites *sites,
+                           bool is_named)
+{
+    static char text[320];
+    return unnamed_say(&made->panel, &made->columns[0], sites, is_named, false,
+                       text, sizeof text);
+}
+
+static void a_climb_without_a_name_says_what_would_tell_one(void **state)
+{
+    (void)state;
+    struct made made;
+    const struct sites profiled = {.dumps_count = 9};
+    begin(&made);
+    for (int i = 0; i < ROWS; i++) {
+        made.values[0][i] = 5e5 + 4000 * i;
+    }
+    assert_non_null(strstr(unnamed(&made, &no_sites, false), "profile: true"));
+    assert_non_null(strstr(unnamed(&made, &profiled, false), "no call site"));
+    assert_string_equal(unnamed(&made, &no_sites, true), "");
+    strcpy(made.columns[0].name, "private");
+    assert_non_null(strstr(unnamed(&made, &no_sites, false), "{preload}"));
+}
+
+/* As Python does, which cuts its small objects from maps of its own. */
+static void what_the_allocator_never_saw_is_said_to_be_outside(void **state)
+{
+    (void)state;
+    struct made made;
+    begin(&made);
+    double *held = add(&made, &figure, "private", 4096);
+    double *active = add(&made, &figure, "heap/active", 1);
+    made.columns[1].has_climbed = true;
+    for (int i = 0; i < ROWS; i++) {
+        made.values[0][i] = 5e5 + 4000 * i + noise(&made, 100);
+        active[i] = 6e5 + 5000 * i;
+        held[i] = 4e6 + 50000 * i + noise(&made, 4096);
+    }
+    assert_non_null(strstr(unnamed(&made, &no_sites, true), ": 90 % of what"));
+    made.columns[1].has_climbed = false;
+    assert_string_equal(unnamed(&made, &no_sites, true), "");
+    made.columns[1].has_climbed = true;
+    for (int i = 0; i < ROWS; i++) {
+        active[i] = 6e5 + 30000 * i;
+    }
+    assert_string_equal(unnamed(&made, &no_sites, true), "");
+}
+
 static void a_count_that_stands_still_fits_nothing(void **state)
 {
     (void)state;
@@ -375,6 +424,8 @@ int main(void)
         cmocka_unit_test(a_count_comes_before_the_sites_that_it_is_made_of),
         cmocka_unit_test(without_events_growth_is_told_by_the_hour),
         cmocka_unit_test(memory_that_does_not_climb_explains_nothing),
+        cmocka_unit_test(a_climb_without_a_name_says_what_would_tell_one),
+        cmocka_unit_test(what_the_allocator_never_saw_is_said_to_be_outside),
         cmocka_unit_test(a_count_that_stands_still_fits_nothing),
     };
     print_message("# seed %d\n", SEED);

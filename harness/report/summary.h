@@ -75,6 +75,7 @@ struct summary {
     enum judge_outcome outcome; /* of the whole run */
     char reason[SUMMARY_SENTENCE_SIZE];
     char sources[SUMMARY_SENTENCE_SIZE]; /* which of them agree; "": one only */
+    char unnamed[SUMMARY_SENTENCE_SIZE]; /* of a CLIMB, what has no name; "" */
     char early[SUMMARY_SENTENCE_SIZE]; /* why it ended early; "": it did not */
     char evidence[2 * SUMMARY_SENTENCE_SIZE]; /* what was judged, by role; "" */
     double verdict_s;   /* from the first process to the end of churn; NaN */

@@ -227,12 +227,11 @@ static void print_verdict(const struct printer *printer,
     }
     if (summary->outcome == JUDGE_CLIMB && summary->climbed_count > 0) {
         print_first_climbed(printer, summary);
-    } else if (summary->outcome == JUDGE_CLIMB && summary->pairs_count > 0) {
-        (void)fputs("  climbed: ", printer->stream);
-        print_wrapped(printer,
-                      "memory alone; nothing that the tally counts grows "
-                      "with it",
-                      11, 11);
+    }
+    if (summary->outcome == JUDGE_CLIMB && summary->unnamed[0] != '\0') {
+        (void)fputs(summary->climbed_count > 0 ? "  besides: " : "  climbed: ",
+                    printer->stream);
+        print_wrapped(printer, summary->unnamed, 11, 11);
     }
     if (summary->early[0] != '\0') {
         (void)fputs("  ", printer->stream);

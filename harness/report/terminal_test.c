@@ -140,6 +140,7 @@ static void fill(struct summary *summary)
     fill_series(summary);
     fill_counts_climbed(summary);
     fill_heap_climbed(summary);
+    strcpy(summary->unnamed, "memory outside the allocator");
 }
 
 static const char golden[] =
@@ -153,6 +154,7 @@ static const char golden[] =
     "           outlive what they serve\n"
     "  where:   a_function (there.c:7): 1.5 KiB an event\n"
     "  besides: unexplained: 300 B an event\n"
+    "  besides: memory outside the allocator\n"
     "  after 14.2 s: two looks found it\n"
     "\n"
     "The run\n"
