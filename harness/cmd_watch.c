@@ -3,6 +3,7 @@
 #include "exit_code.h"
 #include "guardian.h"
 #include "judge/budget.h"
+#include "judge/judge.h"
 #include "report/plot.h"
 #include "watch/duration.h"
 #include "watch/watching.h"
@@ -14,8 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Samples in a watch of known length, and how far apart they may be. */
+/* Samples in a watch of known length, and how far apart they may be. A short
+ * one has fewer, and they are nearer to each other. */
 static const double samples_wanted = 300.;
+static const double samples_least = 60.;
+static const double every_least_s = 0.01;
 static const double every_min_s = 0.1;
 static const double every_max_s = 10.;
 static const double every_unknown_s = 1.; /* where the length is not known */
@@ -96,8 +100,8 @@ static void print_help(void)
         "Ctrl-C, or\n"
         "                     until it ends\n"
         "  --every TIME       a sample so often; as a rule a 300th of --for, "
-        "from 100ms to\n"
-        "                     10s, and 1s without it\n"
+        "from 100ms (less\n"
+        "                     where that is short) to 10s, and 1s without it\n"
         "  --settle TIME      not judged at the beginning (COMMAND: 1s, else "
         "0)\n"
         "  --budget GROWTH    what it may grow: '64 B/event', '1 MiB/h', "
@@ -303,6 +307,26 @@ static int check_words(const struct arguments *arguments)
     return -1;
 }
 
+/* How often a sample is taken in so long a time, where nobody says. */
+static double every_of(double judged_s)
+{
+    double least_s = fmin(every_min_s, judged_s / samples_least);
+    double every_s = fmax(judged_s / samples_wanted, least_s);
+    return fmin(fmax(every_s, every_least_s), every_max_s);
+}
+
+/* It can still be watched for how it goes. */
+static void warn_of_few_samples(double judged_s, double every_s)
+{
+    if (judged_s > 0. && judged_s / every_s < JUDGE_POINTS_MIN) {
+        (void)fprintf(stderr,
+                      "plateau watch: %g s hold %.0f samples, and a verdict "
+                      "takes %d or more: watch for longer, or sample more "
+                      "often (--every)\n",
+                      judged_s, floor(judged_s / every_s), JUDGE_POINTS_MIN);
+    }
+}
+
 /* What was not given follows from what was. */
 static int check_times(struct arguments *arguments)
 {
@@ -327,16 +351,18 @@ static int check_times(struct arguments *arguments)
     if (arguments->times[0] != NULL && options->for_s < 1.) {
         return complain("--for should be a second or more", "");
     }
-    if (arguments->times[1] == NULL && options->for_s > 0.) {
-        every_s = fmin(fmax(options->for_s / samples_wanted, every_min_s),
-                       every_max_s);
-    }
-    if (!(every_s >= 0.01 && every_s <= 60.)) {
-        return complain("--every should be 10ms to 60s", "");
-    }
     if (options->for_s > 0. && options->settle_s >= options->for_s) {
         return complain("--settle should be shorter than --for", "");
     }
+    double judged_s =
+        options->for_s > 0. ? options->for_s - options->settle_s : 0.;
+    if (arguments->times[1] == NULL && judged_s > 0.) {
+        every_s = every_of(judged_s);
+    }
+    if (!(every_s >= every_least_s && every_s <= 60.)) {
+        return complain("--every should be 10ms to 60s", "");
+    }
+    warn_of_few_samples(judged_s, every_s);
     options->sample_ms = (uint32_t)lround(every_s * 1e3);
     if (arguments->times[3] == NULL) {
         options->events_every_s = fmax(every_s, 1.);

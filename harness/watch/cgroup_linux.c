@@ -14,10 +14,12 @@ enum { LINE_SIZE = 4096, ID_SIZE = 64 };
 /* --- finding a group --------------------------------------------------------
  */
 
+enum { FOUND_MAX = 4 };
+
 struct search {
     const char *name;
     bool (*fits)(const char *folder_name, const char *name);
-    char found[HOST_PATH_MAX];
+    char found[FOUND_MAX][HOST_PATH_MAX]; /* the first of them */
     size_t count;
 };
 
@@ -53,10 +55,42 @@ static bool is_container(const char *folder_name, const char *name)
 static int visit_candidate(void *context, const char *path, const char *name)
 {
     struct search *search = context;
-    if (search->fits(name, search->name) && search->count++ == 0) {
-        (void)snprintf(search->found, sizeof search->found, "%s", path);
+    if (search->fits(name, search->name) && search->count++ < FOUND_MAX) {
+        (void)snprintf(search->found[search->count - 1], HOST_PATH_MAX, "%s",
+                       path);
     }
     return 0;
+}
+
+/* "in the tree", "in the 12 trees" of this machine. */
+static const char *describe_trees(const struct group_trees *trees,
+                                  char text[LINE_SIZE])
+{
+    if (trees->count == 1) {
+        return "in the tree of this machine";
+    }
+    (void)snprintf(text, LINE_SIZE, "in the %zu trees of this machine",
+                   trees->count);
+    return text;
+}
+
+/* A unit of the system and one of somebody's session may be called alike, and
+ * so may instances in several sessions. */
+static void blame_several(const struct search *search, const char *what,
+                          struct err *err)
+{
+    char list[sizeof err->sentence] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < search->count && i < FOUND_MAX && used < sizeof list;
+         i++) {
+        used += (size_t)snprintf(list + used, sizeof list - used, " %s",
+                                 search->found[i]);
+    }
+    err_set(err, NULL, 0, 0,
+            "%zu cgroups are called like the %s '%.80s'; name the one that you "
+            "mean with --cgroup:%s%s",
+            search->count, what, search->name, list,
+            search->count > FOUND_MAX ? " ..." : "");
 }
 
 /* The first tree that has it decides; within one it must be the only one. */
@@ -64,24 +98,21 @@ static int search_trees(const struct group_trees *trees, struct search *search,
                         const char *what, char ret_folder[HOST_PATH_MAX],
                         struct err *err)
 {
+    char text[LINE_SIZE];
     for (size_t i = 0; i < trees->count && search->count == 0; i++) {
         (void)group_tree_walk(trees->list[i].folder, visit_candidate, search);
     }
     if (search->count == 0) {
         err_set(err, NULL, 0, 0,
-                "no cgroup of a running %s '%.80s' in the %zu trees of this "
-                "machine; is it running?",
-                what, search->name, trees->count);
+                "no cgroup of a running %s '%.80s' %s; is it running?", what,
+                search->name, describe_trees(trees, text));
         return -ENOENT;
     }
     if (search->count > 1) {
-        err_set(err, NULL, 0, 0,
-                "%zu cgroups are called like the %s '%.80s'; name one with "
-                "--cgroup, the first being %.200s",
-                search->count, what, search->name, search->found);
+        blame_several(search, what, err);
         return -EINVAL;
     }
-    (void)snprintf(ret_folder, HOST_PATH_MAX, "%s", search->found);
+    (void)snprintf(ret_folder, HOST_PATH_MAX, "%s", search->found[0]);
     return 0;
 }
 
@@ -89,6 +120,7 @@ static int find_path(const struct group_trees *trees, const char *name,
                      char ret_folder[HOST_PATH_MAX], struct err *err)
 {
     char folder[HOST_PATH_MAX];
+    char text[LINE_SIZE];
     if (group_tree_is_group(name)) {
         (void)snprintf(ret_folder, HOST_PATH_MAX, "%s", name);
         return 0;
@@ -103,8 +135,8 @@ static int find_path(const struct group_trees *trees, const char *name,
     }
     err_set(err, name, 0, 0,
             "is no cgroup: neither a folder with a file cgroup.procs, nor the "
-            "path of one within the %zu trees of this machine",
-            trees->count);
+            "path of one %s",
+            describe_trees(trees, text));
     return -ENOENT;
 }
 

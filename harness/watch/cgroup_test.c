@@ -106,7 +106,27 @@ static void a_unit_is_found_with_or_without_its_ending(void **state)
     assert_found(CGROUP_BY_UNIT, "mesh@1.2",
                  "two/system.slice/mesh@1.2.service");
     assert_refused(CGROUP_BY_UNIT, "ngin", -ENOENT, "ngin.service");
-    assert_refused(CGROUP_BY_UNIT, "app@1", -EINVAL, "2 cgroups");
+    assert_refused(CGROUP_BY_UNIT, "ngin", -ENOENT, "in the 2 trees of");
+}
+
+static void units_that_are_called_alike_are_named(void **state)
+{
+    (void)state;
+    char folder[HOST_PATH_MAX];
+    char path[2 * HOST_PATH_MAX];
+    struct err err = {0};
+    assert_int_equal(cgroup_find(trees, CGROUP_BY_UNIT, "app@1", folder, &err),
+                     -EINVAL);
+    assert_non_null(strstr(err.sentence, "2 cgroups are called like the unit"));
+    for (char user = 'a'; user <= 'b'; user++) {
+        (void)snprintf(path, sizeof path, " %s/two/user.slice/%c/app@1.service",
+                       root, user);
+        assert_non_null(strstr(err.sentence, path));
+    }
+    trees->count = 1;
+    assert_refused(CGROUP_BY_UNIT, "cron", -ENOENT, "in the tree of this");
+    assert_refused(CGROUP_BY_PATH, "none", -ENOENT, "one in the tree of this");
+    trees->count = 2;
 }
 
 static void a_container_is_found_by_the_beginning_of_its_id(void **state)
@@ -170,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_is_found_with_or_without_its_ending),
+        cmocka_unit_test(units_that_are_called_alike_are_named),
         cmocka_unit_test(a_container_is_found_by_the_beginning_of_its_id),
         cmocka_unit_test(a_path_is_a_folder_or_one_within_a_tree),
         cmocka_unit_test(figures_are_the_groups_own_or_of_its_twin),

@@ -86,6 +86,16 @@ void watch_note_beginning(struct recorder *recorder,
     }
 }
 
+void watch_note_sampling(struct recorder *recorder,
+                         const struct sampler_counts *sampled)
+{
+    recorder_note(recorder, "sample.count", "%" PRId64, sampled->samples);
+    recorder_note(recorder, "sample.gaps", "%" PRId64, sampled->gaps);
+    recorder_note(recorder, "sample.cost_ns", "%" PRId64, sampled->cost_ns);
+    recorder_note(recorder, "sample.cost_max_ns", "%" PRId64,
+                  sampled->cost_max_ns);
+}
+
 void watch_note_events(struct recorder *recorder, const struct events *events,
                        const struct events_counts *before)
 {

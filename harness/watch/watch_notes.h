@@ -8,6 +8,7 @@
 #define PLATEAU_WATCH_WATCH_NOTES_H
 
 #include "recorder.h"
+#include "sample/sampler.h"
 #include "watch/events.h"
 #include "watch/subject.h"
 #include "watch/watching.h"
@@ -16,6 +17,10 @@
 void watch_note_beginning(struct recorder *recorder,
                           const struct watch_options *options,
                           const struct subject *subject);
+
+/* What sampling has cost. */
+void watch_note_sampling(struct recorder *recorder,
+                         const struct sampler_counts *sampled);
 
 /* What was counted since |before|; |events| may be NULL. */
 void watch_note_events(struct recorder *recorder, const struct events *events,

@@ -56,9 +56,9 @@ int watch_premises_events(const struct run_facts *facts,
             watch->events_failed, all, watch->events_trouble);
     }
     if (watch->events_resets > 0) {
-        (void)snprintf(resets, sizeof resets,
-                       "; the count began anew %" PRId64 " times",
-                       watch->events_resets);
+        (void)snprintf(
+            resets, sizeof resets, "; the count began anew %" PRId64 " time%s",
+            watch->events_resets, watch->events_resets == 1 ? "" : "s");
     }
     return summary_add_premise(
         summary, "the events", facts->events > 0, "%" PRId64 " by %s%s%s",
@@ -75,11 +75,11 @@ int watch_premises_lives(const struct run_facts *facts, size_t observers,
     bool is_held = deaths == 0 && observers > 0;
     char restarts[96] = "";
     if (facts->watch.restarts > 0) {
-        (void)snprintf(restarts, sizeof restarts,
-                       "; %" PRId64
-                       " restarts before that, the last of which judging "
-                       "begins with",
-                       facts->watch.restarts);
+        (void)snprintf(
+            restarts, sizeof restarts,
+            "; %" PRId64 " restart%s before that, the last of which judging "
+            "begins with",
+            facts->watch.restarts, facts->watch.restarts == 1 ? "" : "s");
     }
     return summary_add_premise(
         summary, "the watched", is_held, "%zu, %s through what is judged%s",

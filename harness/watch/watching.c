@@ -16,6 +16,7 @@
 #include "store/store.h"
 #include "watch/command_child.h"
 #include "watch/profiles.h"
+#include "watch/restarts.h"
 #include "watch/watch_notes.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ struct watching {
     int64_t cpu_begin_ns;
     int64_t slept_begin_ns;
     int64_t wall_begin_ns;
-    int64_t restarts;
+    struct restarts restarts;
     bool is_over; /* a command may still be ending */
     char folder[HOST_PATH_MAX];
     char store_path[HOST_PATH_MAX + 16];
@@ -99,7 +100,8 @@ static void note_end(struct watching *watching, const char *how,
     recorder_note(recorder, "end.how", "%s", how);
     recorder_note(recorder, "end.sentence", "%s", sentence);
     recorder_note(recorder, "churn.end_ns", "%" PRId64, watching->end_ns);
-    recorder_note(recorder, "watch.restarts", "%" PRId64, watching->restarts);
+    recorder_note(recorder, "watch.restarts", "%" PRId64,
+                  watching->restarts.count);
     if (watching->begin_ns >= 0) {
         recorder_note(recorder, "supervisor.cpu_churn_ns", "%" PRId64,
                       host_own_cpu_ns() - watching->cpu_begin_ns);
@@ -108,11 +110,7 @@ static void note_end(struct watching *watching, const char *how,
         recorder_note(recorder, "host.wall_jump_ns", "%" PRId64,
                       host_wall_offset_ns() - watching->wall_begin_ns);
     }
-    recorder_note(recorder, "sample.count", "%" PRId64, sampled.samples);
-    recorder_note(recorder, "sample.gaps", "%" PRId64, sampled.gaps);
-    recorder_note(recorder, "sample.cost_ns", "%" PRId64, sampled.cost_ns);
-    recorder_note(recorder, "sample.cost_max_ns", "%" PRId64,
-                  sampled.cost_max_ns);
+    watch_note_sampling(recorder, &sampled);
     watch_note_events(recorder, watching->events, &watching->events_before);
 }
 
@@ -253,9 +251,10 @@ static void begin_judged(struct watching *watching)
 static void take_successor(struct watched *watched)
 {
     struct watching *watching = watched->watching;
-    watching->restarts++;
+    (void)restarts_note(&watching->restarts, watched->place->crowd != NULL,
+                        watch_ns(watching));
     recorder_note(&watching->recorder, "watch.restarts", "%" PRId64,
-                  watching->restarts);
+                  watching->restarts.count);
     if (begin_life(watched) == 0 && watching->begin_ns >= 0) {
         begin_judged(watching);
     }
@@ -406,8 +405,10 @@ static void show_progress(struct watching *watching)
         (void)fprintf(stderr, "  %" PRId64 " events",
                       events_count(watching->events));
     }
-    if (watching->restarts > 0) {
-        (void)fprintf(stderr, "  %" PRId64 " restarts", watching->restarts);
+    if (watching->restarts.count > 0) {
+        (void)fprintf(stderr, "  %" PRId64 " restart%s",
+                      watching->restarts.count,
+                      watching->restarts.count == 1 ? "" : "s");
     }
     progress_close_line(&watching->progress);
 }
@@ -734,6 +735,8 @@ static int begin(struct watching *watching, struct err *err)
                      ? 0
                      : subject_find(&watching->subject, options->by,
                                     options->text, options->is_alone, err);
+    /* Whose memory is not ours to read is no fault of the machine's. */
+    result = result == -EACCES ? -EINVAL : result;
     if (result == 0) {
         result = make_events(watching, err);
     }

@@ -13,6 +13,9 @@
  * what is judged begins with the last successor, since memory begins anew with
  * every process.
  *
+ * Successors of a cgroup that follow each other closely are the steps of one
+ * restart (restarts.h).
+ *
  * A process is watched with all its descendants, which are added up, unless
  * |is_alone|. Of processes of one name, one that descends from another of them
  * is part of that one.
