@@ -55,8 +55,9 @@ static const char *advice(const struct panel *panel,
     };
     bool has_heap = panel_find(panel, memory->role, memory->slot_id,
                                "heap/allocated") != NULL;
-    return sites->dumps_count > 0 ? "its heap profiles tell of no call site "
-                                    "that surely grows"
+    return sites->dumps_count > 0 ? "the heap profiles, of the process that "
+                                    "was started, tell of no call site that "
+                                    "surely grows"
                                   : words[is_watch][has_heap];
 }
 

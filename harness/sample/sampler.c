@@ -63,7 +63,7 @@ struct tally_series {
 struct class_series {
     uint64_t bytes; /* of one region */
     int64_t id;
-    int64_t last_ebb; /* at which it held something */
+    int64_t last_tick; /* at which it held something */
 };
 
 struct slot {
@@ -81,6 +81,7 @@ struct slot {
     size_t tally_count;
     struct class_series *classes; /* likewise, at most TALLY_PAGE_CLASSES */
     size_t classes_count;
+    uint32_t classes_of; /* the answer of which they were read on the grid */
 };
 
 struct sampler {
@@ -370,13 +371,15 @@ static struct class_series *find_class(struct sampler *sampler,
     *series = (struct class_series){
         .bytes = bytes,
         .id = announce(sampler, slot, metric, "B", false, (double)bytes),
+        .last_tick = INT64_MAX,
     };
     return series;
 }
 
-/* What each size holds at an ebb: of every one that has held something once,
- * so that one which is empty again is a zero and no gap. */
-static void sample_classes(struct sampler *sampler, struct slot *slot)
+/* What each size holds: of every one that has held something once, so that one
+ * which is empty again is a zero and no gap. */
+static void sample_classes(struct sampler *sampler, struct slot *slot,
+                           int64_t tick)
 {
     struct tally_page_class classes[TALLY_PAGE_CLASSES];
     size_t count = tally_page_read_classes(slot->page, classes);
@@ -384,16 +387,28 @@ static void sample_classes(struct sampler *sampler, struct slot *slot)
     for (size_t i = 0; i < count; i++) {
         struct class_series *series =
             find_class(sampler, slot, classes[i].bytes, &hint);
-        if (series != NULL && series->last_ebb != sampler->ebb) {
-            series->last_ebb = sampler->ebb;
-            hand_on(sampler, series->id, 0,
+        if (series != NULL && series->last_tick != tick) {
+            series->last_tick = tick;
+            hand_on(sampler, series->id, tick,
                     (double)classes[i].bytes * (double)classes[i].live);
         }
     }
     for (size_t i = 0; i < slot->classes_count; i++) {
-        if (slot->classes[i].last_ebb != sampler->ebb) {
-            hand_on(sampler, slot->classes[i].id, 0, 0.);
+        if (slot->classes[i].last_tick != tick) {
+            hand_on(sampler, slot->classes[i].id, tick, 0.);
         }
+    }
+}
+
+/* They are of the last answer: where somebody asks between ebbs, or without
+ * any, each is read once. */
+static void sample_new_classes(struct sampler *sampler, struct slot *slot,
+                               int64_t tick)
+{
+    uint32_t answered = tally_page_answered(slot->page);
+    if (sampler->config.has_classes && answered != slot->classes_of) {
+        slot->classes_of = answered;
+        sample_classes(sampler, slot, tick);
     }
 }
 
@@ -417,6 +432,7 @@ static void take_sample(struct sampler *sampler, int64_t tick, int64_t begun_ns)
         }
         if (is_filled(slot) && slot->tally != NULL) {
             sample_tally(sampler, slot, tick);
+            sample_new_classes(sampler, slot, tick);
         }
     }
     int64_t cost_ns = now_ns(sampler) - begun_ns;
@@ -469,7 +485,7 @@ void sampler_read_trough(struct sampler *sampler, int64_t ebb)
         if (is_filled(slot) && slot->tally != NULL) {
             sample_tally(sampler, slot, tick_of_ebb(ebb));
             if (tally_page_has_answered(slot->page)) {
-                sample_classes(sampler, slot);
+                sample_classes(sampler, slot, tick_of_ebb(ebb));
             }
         }
     }

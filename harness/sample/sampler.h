@@ -32,9 +32,10 @@
  *
  * A trough is a reading of its own, off the grid, taken when the caller says
  * so: every observer and ourselves in full, told to the sink as values of an
- * ebb. Only then, and only of observers that have answered, the size classes of
- * the allocator are read as well: "heap/class/SIZE" ("B", quantum SIZE) is what
- * is allocated in regions of SIZE bytes.
+ * ebb. Only then (but see |has_classes|), and only of observers that have
+ * answered, the size classes of the allocator are read as well:
+ * "heap/class/SIZE" ("B", quantum SIZE) is what is allocated in regions of SIZE
+ * bytes.
  *
  * In the steady state it allocates nothing.
  */
@@ -100,6 +101,8 @@ struct sampler_config {
      * its figures; each sample looks who is new. NULL: processes stand alone.
      * Lent. */
     struct tree *tree;
+    /* Size classes are read on the grid too, once for each answer. */
+    bool has_classes;
 };
 
 /* What sampling has cost so far. */

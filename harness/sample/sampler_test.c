@@ -188,6 +188,7 @@ static int set_up(void **state)
         .start_ns = fixture->start_ns,
         .sample_ms = STEP_MS,
         .detail_every = 2,
+        .has_classes = true,
         .slots_count = SLOTS,
         .self_slot_id = SELF_SLOT,
         .tree = fixture->tree,
@@ -402,6 +403,28 @@ static void size_classes_are_read_at_troughs(void **state)
     sampler_read_trough(fixture->sampler, 3);
     assert_true(find(fixture, 0, "heap/class/16")->trough == 0);
     assert_true(find(fixture, 0, "heap/class/4096")->trough == 12288);
+    end_life(&child);
+}
+
+/* Where there are no ebbs. */
+static void size_classes_are_read_once_an_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tally_page *page = &fixture->pages[0];
+    struct plateau_tally *tally = page->shared;
+    struct spawn_child child = live_in(fixture, 0);
+    (void)plateau_tally_class(tally, 0, 64);
+    plateau_tally_set_class(tally, 0, 10);
+    sampler_start(fixture->sampler);
+    run_until(fixture, 3);
+    assert_null(find(fixture, 0, "heap/class/64")); /* nobody has asked */
+    for (size_t asked = 1; asked <= 2; asked++) {
+        tally_page_ask(page, 0);
+        plateau_tally_answer(tally, plateau_tally_asked(tally));
+        run_until(fixture, fixture->sink.ticks_count + 3);
+        assert_int_equal(find(fixture, 0, "heap/class/64")->values_count,
+                         asked);
+    }
     end_life(&child);
 }
 
@@ -716,6 +739,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             observers_and_we_are_read_in_depth_others_by_rss, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(size_classes_are_read_once_an_answer,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(size_classes_are_read_at_troughs,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trough_is_read_when_it_is_asked_for,

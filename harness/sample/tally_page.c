@@ -220,6 +220,11 @@ void tally_page_ask(struct tally_page *page, uint32_t profile)
                   NULL, 0);
 }
 
+uint32_t tally_page_answered(const struct tally_page *page)
+{
+    return __atomic_load_n(&page->shared->response, __ATOMIC_ACQUIRE);
+}
+
 bool tally_page_has_answered(const struct tally_page *page)
 {
     uint32_t request =

@@ -69,6 +69,9 @@ void tally_page_ask(struct tally_page *page, uint32_t profile);
  * members. */
 bool tally_page_has_answered(const struct tally_page *page);
 
+/* The number of the last request that it has answered; 0: none. */
+uint32_t tally_page_answered(const struct tally_page *page);
+
 /* Copies the entries that are ready, in the page's order, into |entries| (room
  * for TALLY_PAGE_ENTRIES), what members hold added. Returns how many. */
 size_t tally_page_read(const struct tally_page *page,

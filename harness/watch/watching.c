@@ -619,6 +619,7 @@ static int make_sampler(struct watching *watching)
         .slots_count = count,
         .self_slot_id = count,
         .sink = recorder_sink(&watching->recorder),
+        .has_classes = true,
     };
     config.sink.on_failure = on_sampler_failure;
     int result = sampler_new(&config, &watching->sampler);
