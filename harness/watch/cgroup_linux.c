@@ -38,17 +38,20 @@ static bool is_hexadecimal(const char *text, size_t length)
     return true;
 }
 
-/* "docker/ID", "docker-ID.scope", "libpod-ID.scope", "cri-containerd-ID.scope",
- * "crio-ID.scope" and their like: an id is 64 hexadecimal digits. Podman's
- * "libpod-conmon-ID.scope" holds the keeper of the container, not it. */
+/* "docker/ID", "docker-ID.scope", "libpod-payload-ID",
+ * "cri-containerd-ID.scope", "SLICE:cri-containerd:ID" and their like: an id is
+ * 64 hexadecimal digits. "libpod-conmon-ID.scope" and "crio-conmon-ID.scope"
+ * hold the keeper of the container, not it. */
 static bool is_container(const char *folder_name, const char *name)
 {
-    const char *id = strrchr(folder_name, '-');
-    id = id != NULL ? id + 1 : folder_name;
+    const char *id = folder_name;
+    for (const char *at = folder_name; *at != '\0'; at++) {
+        id = *at == '-' || *at == ':' ? at + 1 : id;
+    }
     size_t length = strcspn(id, ".");
     bool has_end = id[length] == '\0' || strcmp(id + length, ".scope") == 0;
     return length == ID_SIZE && has_end && is_hexadecimal(id, length) &&
-           strncmp(folder_name, "libpod-conmon", 13) != 0 &&
+           strstr(folder_name, "conmon") == NULL &&
            strncmp(id, name, strlen(name)) == 0;
 }
 

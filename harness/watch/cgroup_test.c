@@ -142,6 +142,81 @@ static void a_container_is_found_by_the_beginning_of_its_id(void **state)
                    "no container's id");
 }
 
+/* Where container engines put a container; '*' stands for its id. */
+static const struct {
+    const char *engine;
+    const char *folder;
+    const char *beside; /* what is no container, though it has the id; "" */
+} layouts[] = {
+    {"docker, systemd", "system.slice/docker-*.scope", ""},
+    {"docker, cgroupfs", "docker/*", ""},
+    {"docker, with --cgroup-parent", "batch/jobs/*", ""},
+    {"docker without root",
+     "user.slice/user-1000.slice/user@1000.service/user.slice/docker-*.scope",
+     ""},
+    {"podman", "machine.slice/libpod-*.scope",
+     "machine.slice/libpod-conmon-*.scope"},
+    {"podman, a pod",
+     "machine.slice/machine-libpod_pod_0123.slice/libpod-*.scope",
+     "machine.slice/machine-libpod_pod_*.slice"},
+    {"podman, cgroupfs", "libpod_parent/libpod-*", "libpod_parent/conmon"},
+    {"podman without root",
+     "user.slice/user-1000.slice/user@1000.service/user.slice/libpod-*.scope",
+     "user.slice/user-1000.slice/user@1000.service/user.slice/"
+     "libpod-conmon-*.scope"},
+    {"podman in a unit", "system.slice/web.service/libpod-payload-*",
+     "system.slice/web.service/runtime"},
+    {"nerdctl", "system.slice/nerdctl-*.scope", ""},
+    {"containerd, cgroupfs", "default/*", ""},
+    {"kubernetes, containerd",
+     "kubepods.slice/kubepods-pod1.slice/cri-containerd-*.scope", ""},
+    {"kubernetes, containerd that is told of no systemd",
+     "system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:*",
+     ""},
+    {"kubernetes, cgroupfs", "kubepods/besteffort/pod1/*", ""},
+    {"CRI-O", "kubepods.slice/kubepods-pod1.slice/crio-*.scope",
+     "kubepods.slice/kubepods-pod1.slice/crio-conmon-*.scope"},
+};
+
+/* |layout| with an id of its own in place of '*', in tree |tree|. */
+static void fill_in(const char *tree, const char *layout, size_t number,
+                    char id[65], char path[HOST_PATH_MAX])
+{
+    for (size_t i = 0; i < 64; i += 4) {
+        (void)snprintf(id + i, 5, "%02zxe%zu", number, i % 10);
+    }
+    size_t length = strcspn(layout, "*");
+    bool has_id = layout[length] == '*';
+    (void)snprintf(path, HOST_PATH_MAX, "%s/%.*s%s%s", tree, (int)length,
+                   layout, has_id ? id : "", has_id ? layout + length + 1 : "");
+}
+
+static void containers_of_every_engine_are_found(void **state)
+{
+    (void)state;
+    char id[65];
+    char path[HOST_PATH_MAX];
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        char below[HOST_PATH_MAX + 16];
+        char folder[HOST_PATH_MAX] = "";
+        struct err err = {0};
+        const char *tree = i % 2 == 0 ? "two" : "one";
+        if (layouts[i].beside[0] != '\0') {
+            fill_in(tree, layouts[i].beside, i, id, path);
+            add_group(path, "91\n");
+        }
+        fill_in(tree, layouts[i].folder, i, id, path);
+        add_group(path, "");
+        (void)snprintf(below, sizeof below, "%s/container", path);
+        add_group(below, "92\n"); /* as crun makes it, and systemd in one */
+        id[12] = '\0';
+        (void)cgroup_find(trees, CGROUP_BY_CONTAINER, id, folder, &err);
+        if (folder[0] == '\0' || strcmp(folder + strlen(root) + 1, path) != 0) {
+            fail_msg("%s: %s %s", layouts[i].engine, folder, err.sentence);
+        }
+    }
+}
+
 static void a_path_is_a_folder_or_one_within_a_tree(void **state)
 {
     (void)state;
@@ -192,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_unit_is_found_with_or_without_its_ending),
         cmocka_unit_test(units_that_are_called_alike_are_named),
         cmocka_unit_test(a_container_is_found_by_the_beginning_of_its_id),
+        cmocka_unit_test(containers_of_every_engine_are_found),
         cmocka_unit_test(a_path_is_a_folder_or_one_within_a_tree),
         cmocka_unit_test(figures_are_the_groups_own_or_of_its_twin),
     };
