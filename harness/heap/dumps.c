@@ -105,6 +105,88 @@ static size_t find_surplus(const uint32_t *ebbs, size_t count)
     return found;
 }
 
+/* --- parts ----------------------------------------------------------------
+ */
+
+/* Whether |name| is |of|, a dot and a number. */
+static bool is_part(const char *name, const char *of)
+{
+    size_t size = strlen(of);
+    if (strncmp(name, of, size) != 0 || name[size] != '.') {
+        return false;
+    }
+    const char *number = name + size + 1;
+    return number[0] != '\0' && number[strspn(number, "0123456789")] == '\0';
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One block: the pointers, and behind them their texts. */
+static int list_parts(DIR *dir, const char *path, size_t folder_size,
+                      char ***ret_parts, size_t *ret_count)
+{
+    const size_t each = strlen(path) + 32;
+    char **parts = malloc(DUMPS_PARTS_MAX * (sizeof *parts + each));
+    size_t count = 0;
+    if (parts == NULL) {
+        return -ENOMEM;
+    }
+    char *texts = (char *)(parts + DUMPS_PARTS_MAX);
+    for (const struct dirent *entry = readdir(dir);
+         entry != NULL && count < DUMPS_PARTS_MAX; entry = readdir(dir)) {
+        if (is_part(entry->d_name, path + folder_size)) {
+            parts[count] = texts + count * each;
+            (void)snprintf(parts[count++], each, "%.*s%s", (int)folder_size,
+                           path, entry->d_name);
+        }
+    }
+    qsort(parts, count, sizeof *parts, by_name);
+    *ret_parts = parts;
+    *ret_count = count;
+    return 0;
+}
+
+int dumps_parts(const char *path, char ***ret_parts, size_t *ret_count)
+{
+    char folder[PATH_SIZE] = ".";
+    const char *slash = strrchr(path, '/');
+    size_t folder_size = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    *ret_parts = NULL;
+    *ret_count = 0;
+    if (folder_size >= sizeof folder) {
+        return 0;
+    }
+    if (folder_size > 0) {
+        memcpy(folder, path, folder_size);
+        folder[folder_size] = '\0';
+    }
+    DIR *dir = opendir(folder);
+    if (dir == NULL) {
+        return 0; /* who reads the dump itself will say why */
+    }
+    int result = list_parts(dir, path, folder_size, ret_parts, ret_count);
+    (void)closedir(dir);
+    return result;
+}
+
+/* --- keeping some ---------------------------------------------------------
+ */
+
+static void remove_dump(const char *path)
+{
+    char **parts = NULL;
+    size_t count = 0;
+    (void)dumps_parts(path, &parts, &count);
+    for (size_t i = 0; i < count; i++) {
+        (void)unlink(parts[i]);
+    }
+    free(parts);
+    (void)unlink(path);
+}
+
 void dumps_thin(const char *folder, const char *observer)
 {
     uint32_t *ebbs = NULL;
@@ -115,7 +197,7 @@ void dumps_thin(const char *folder, const char *observer)
     while (count > DUMPS_KEPT_MAX) {
         char path[PATH_SIZE + 64];
         size_t at = find_surplus(ebbs, count);
-        (void)unlink(dumps_path(folder, observer, ebbs[at], path, sizeof path));
+        remove_dump(dumps_path(folder, observer, ebbs[at], path, sizeof path));
         memmove(ebbs + at, ebbs + at + 1, (count - at - 1) * sizeof *ebbs);
         count--;
     }

@@ -107,6 +107,60 @@ static void keeps_the_first_the_last_and_an_even_rest(void **state)
     free(ebbs);
 }
 
+static void a_dump_has_parts_of_other_processes(void **state)
+{
+    static const char *const names[] = {"o-0.3.heap",      "o-0.3.heap.71",
+                                        "o-0.3.heap.8",    "o-0.3.heap.9x",
+                                        "o-0.33.heap.714", "o-0.3.heap."};
+    char path[160], expected[200];
+    char **parts = NULL;
+    size_t count = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        leave(names[i]);
+    }
+    (void)dumps_path(folder, "o-0", 3, path, sizeof path);
+    assert_int_equal(dumps_parts(path, &parts, &count), 0);
+    assert_int_equal(count, 2);
+    (void)snprintf(expected, sizeof expected, "%s.71", path);
+    assert_string_equal(parts[0], expected);
+    (void)snprintf(expected, sizeof expected, "%s.8", path);
+    assert_string_equal(parts[1], expected);
+    free(parts);
+    assert_int_equal(dumps_parts("/nowhere/x", &parts, &count), 0);
+    assert_int_equal(count, 0);
+    assert_null(parts);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        drop(names[i]);
+    }
+}
+
+/* The dump that is thinned out takes its parts along; the others keep them. */
+static void a_dump_goes_with_its_parts(void **state)
+{
+    char name[32], path[160];
+    char **parts = NULL;
+    size_t count = 0, left = 0;
+    (void)state;
+    for (unsigned i = 1; i <= DUMPS_KEPT_MAX + 4; i++) {
+        (void)snprintf(name, sizeof name, "o-0.%u.heap", i);
+        leave(name);
+        (void)strcat(name, ".5");
+        leave(name);
+    }
+    dumps_thin(folder, "o-0");
+    for (unsigned i = 1; i <= DUMPS_KEPT_MAX + 4; i++) {
+        (void)dumps_path(folder, "o-0", i, path, sizeof path);
+        assert_int_equal(dumps_parts(path, &parts, &count), 0);
+        assert_int_equal(count == 1, access(path, F_OK) == 0);
+        left += count;
+        free(parts);
+        (void)snprintf(name, sizeof name, "o-0.%u.heap.5", i);
+        drop(name);
+    }
+    assert_int_equal(left, DUMPS_KEPT_MAX);
+}
+
 /* Who was started as root may have become somebody else. */
 static void while_targets_live_root_lets_everybody_write(void **state)
 {
@@ -132,6 +186,10 @@ int main(void)
         cmocka_unit_test(without_a_folder_there_is_no_list),
         cmocka_unit_test_setup_teardown(
             keeps_the_first_the_last_and_an_even_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dump_has_parts_of_other_processes,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dump_goes_with_its_parts, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(
             while_targets_live_root_lets_everybody_write, setup, teardown),
     };

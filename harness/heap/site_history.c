@@ -3,7 +3,6 @@
 #include "heap/compare.h"
 #include "heap/idmap.h"
 #include "heap/profile_file.h"
-#include "whole_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -78,37 +77,20 @@ static int take_sites(struct site_history *history, struct idmap *map,
     return 0;
 }
 
-/* Notes why a profile is left out. */
-static void leave_out(struct site_history *history, const struct err *err)
-{
-    struct symbols_notes *notes = &history->notes;
-    if (notes->count < SYMBOLS_NOTES_MAX) {
-        (void)err_format(err, notes->texts[notes->count],
-                         sizeof notes->texts[0]);
-    }
-    notes->count++;
-}
-
 /* 0; 1 when that profile cannot be read; -errno. */
 static int load_one(struct site_history *history, struct idmap *map,
                     const char *path, size_t dump, struct err *err)
 {
-    char *text = NULL;
-    size_t size = 0;
     size_t first = history->profile.sites_count;
-    int r = whole_file_read(path, PROFILE_FILE_MAX_BYTES, &text, &size,
-                            &history->taken_s, err);
-    if (r == 0) {
-        r = profile_parse(path, text, size, &history->profile, err);
-    }
-    free(text);
+    int r = profile_read(path, &history->profile, &history->taken_s,
+                         &history->notes, err);
     if (r == 0) {
         return take_sites(history, map, first, dump);
     }
     if (r == -ENOMEM || r == -E2BIG) {
         return r;
     }
-    leave_out(history, err);
+    symbols_note(&history->notes, err);
     return 1;
 }
 

@@ -102,6 +102,49 @@ static void follows_a_stack_from_dump_to_dump(void **state)
     site_history_deinit(&history);
 }
 
+/* A process that was forked has the same program at the same addresses; one
+ * with another program where this one lies is left out, and so is a damaged
+ * file. */
+static void parts_of_a_dump_are_added(void **state)
+{
+    char beside[3][80];
+    struct site_history history;
+    struct err err = {0};
+    FILE *file;
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        write_dump(k, 10);
+    }
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(beside[i], sizeof beside[i], "%s.%d", paths[1], 7 + i);
+    }
+    assert_int_equal(rename(paths[1], beside[0]), 0);
+    write_dump(1, 10);
+    file = fopen(beside[1], "we");
+    assert_non_null(file);
+    (void)fprintf(file,
+                  "heap_v2/64\n  t*: 1: 65536 [0: 0]\n@ 0x%lx\n"
+                  "  t*: 1: 65536 [0: 0]\n\nMAPPED_LIBRARIES:\n"
+                  "%lx-%lx r-xp 00000000 08:01 1 /somewhere/else\n",
+                  in(leak_here), in(leak_here) & ~0xffful,
+                  (in(leak_here) & ~0xffful) + 0x1000);
+    assert_int_equal(fclose(file), 0);
+    file = fopen(beside[2], "we");
+    assert_non_null(file);
+    (void)fputs("heap_v2/64\nnonsense", file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(site_history_load(list, 2, &history, &err), 0);
+    const struct site_history_row *leak = &history.rows[row_of(&history, 2)];
+    assert_true(fabs(leak->objects[0] - 10.) < 0.01);
+    assert_true(fabs(leak->objects[1] - 20.) < 0.01);
+    assert_int_equal(history.notes.count, 2);
+    assert_non_null(strstr(history.notes.texts[0], "/somewhere/else"));
+    site_history_deinit(&history);
+    for (int i = 0; i < 3; i++) {
+        (void)unlink(beside[i]);
+    }
+}
+
 static void names_only_what_is_asked_for(void **state)
 {
     (void)state;
@@ -240,6 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_a_stack_from_dump_to_dump),
+        cmocka_unit_test(parts_of_a_dump_are_added),
         cmocka_unit_test(names_only_what_is_asked_for),
         cmocka_unit_test(what_passes_a_wish_on_is_named_only_if_it_is_all),
         cmocka_unit_test(stacks_that_read_the_same_are_one),

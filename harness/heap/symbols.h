@@ -15,6 +15,7 @@
 #ifndef PLATEAU_HEAP_SYMBOLS_H
 #define PLATEAU_HEAP_SYMBOLS_H
 
+#include "err.h"
 #include "heap/profile.h"
 
 enum {
@@ -26,6 +27,9 @@ struct symbols_notes {
     char texts[SYMBOLS_NOTES_MAX][400];
     size_t count; /* may be more than are kept */
 };
+
+/* Notes what |err| says. */
+void symbols_note(struct symbols_notes *notes, const struct err *err);
 
 /* |taken_s|: when the profile was taken, seconds since 1970; 0: not known. 0,
  * -ENOMEM, or -E2BIG at profile.h's bounds. What cannot be found is no

@@ -79,6 +79,15 @@ static void note(struct symbols_notes *notes, const char *path,
     notes->count++;
 }
 
+void symbols_note(struct symbols_notes *notes, const struct err *err)
+{
+    if (notes->count < SYMBOLS_NOTES_MAX) {
+        (void)err_format(err, notes->texts[notes->count],
+                         sizeof notes->texts[0]);
+    }
+    notes->count++;
+}
+
 /* --- ranges --------------------------------------------------------------- */
 
 static void *grow(struct file *file, void *items, size_t size, size_t count,

@@ -59,6 +59,10 @@ static struct {
 } next;
 
 static struct sampled_heap *heap; /* NULL: no samples are taken */
+static struct {
+    uint64_t sample_bytes;
+    uint64_t seed;
+} settings; /* of |heap| */
 
 /* Static TLS: the dynamic kind is allocated by malloc. */
 static __thread struct {
@@ -354,9 +358,21 @@ bool interposed_malloc_begin(uint64_t sample_bytes, uint64_t seed)
         return false;
     }
     (void)unwind(frames, NULL); /* it makes itself ready at its first use */
+    settings.sample_bytes = sample_bytes;
+    settings.seed = seed;
     struct sampled_heap *opened = sampled_heap_open(sample_bytes, seed);
     __atomic_store_n(&heap, opened, __ATOMIC_RELEASE);
     return opened != NULL;
+}
+
+/* With draws of its own: siblings with the same would err alike. */
+void interposed_malloc_begin_anew(void)
+{
+    if (heap != NULL) {
+        own.sampling = (struct sampled_heap_thread){0};
+        sampled_heap_begin_anew(heap, settings.sample_bytes,
+                                settings.seed ^ (uint64_t)getpid() << 32);
+    }
 }
 
 void interposed_malloc_exempt(void)

@@ -21,6 +21,10 @@ void *interposed_malloc_served_by(void);
  * memory, this is the library without it, or the program does not call us). */
 bool interposed_malloc_begin(uint64_t sample_bytes, uint64_t seed);
 
+/* In a forked child, before it has other threads: goes on, if samples were
+ * taken before, with what the child allocates itself. */
+void interposed_malloc_begin_anew(void);
+
 /* Nothing that the calling thread allocates is a sample from now on. */
 void interposed_malloc_exempt(void);
 

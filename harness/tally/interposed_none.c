@@ -17,6 +17,10 @@ bool interposed_malloc_begin(uint64_t sample_bytes, uint64_t seed)
     return false;
 }
 
+void interposed_malloc_begin_anew(void)
+{
+}
+
 void interposed_malloc_exempt(void)
 {
 }

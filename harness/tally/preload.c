@@ -17,8 +17,9 @@
  * The page is another program's: so it is for a child of the target, which
  * inherits the variables, and after a fork, which leaves the thread behind and
  * starts one anew. The thread takes one of the page's places for members then
- * (member.h) and adds what its own allocator says to the owner's gauges. It
- * writes neither profiles nor size classes.
+ * (member.h) and adds what its own allocator says to the owner's gauges. Its
+ * profile is a part of the owner's: a file of that name, a dot and its number
+ * (heap/dumps.h). It writes no size classes.
  *
  * Failure modes: no harness: nothing is started. No memory for a thread, no
  * place free: likewise. Another allocator than these two (tcmalloc, a jemalloc
@@ -62,6 +63,7 @@ enum {
     IDLE_TIMES = 100,
     STACK_BYTES = 128 * 1024,
     PATH_SIZE = 4096,
+    PID_SIZE = 16,
 };
 
 typedef int mallctl_function(const char *, void *, size_t *, void *, size_t);
@@ -321,15 +323,20 @@ static uint32_t find_asked(void)
 static void answer(uint32_t asked)
 {
     char path[PATH_SIZE];
-    if (!preload.is_owner) {
-        member_answer(preload.member, asked);
-        return;
+    if (preload.is_owner) {
+        size_classes_publish(&preload.classes);
     }
-    size_classes_publish(&preload.classes);
-    if (plateau_tally_profile(preload.tally, path, sizeof path)) {
+    if (plateau_tally_profile(preload.tally, path, sizeof path - PID_SIZE)) {
+        if (!preload.is_owner) {
+            (void)snprintf(path + strlen(path), PID_SIZE, ".%d", (int)getpid());
+        }
         preload.allocator->profile(path);
     }
-    plateau_tally_answer(preload.tally, asked);
+    if (preload.is_owner) {
+        plateau_tally_answer(preload.tally, asked);
+    } else {
+        member_answer(preload.member, asked);
+    }
 }
 
 /* Takes a place, for the thread that runs this. */
@@ -412,6 +419,7 @@ static void begin_after_fork(void)
     int before = errno;
     preload.is_owner = false;
     preload.member = NULL;
+    interposed_malloc_begin_anew();
     (void)start_thread();
     errno = before;
 }
@@ -426,7 +434,6 @@ static void begin_page(void)
         }
     }
     preload.allocator->publish();
-    begin_profiles();
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -439,6 +446,7 @@ __attribute__((constructor)) static void begin(void)
         if (preload.is_owner) {
             begin_page();
         }
+        begin_profiles();
         (void)start_thread();
         (void)pthread_atfork(NULL, NULL, begin_after_fork);
     }

@@ -312,6 +312,36 @@ static double profiled(const struct fixture *f, double *ret_error,
     return bytes;
 }
 
+/* A worker that was forked writes what it allocated itself; one that executes,
+ * all. Both as parts of the owner's dump. */
+static void children_write_parts_of_the_profile(void **state)
+{
+    double error = 0;
+    enum profile_kind found = PROFILE_DHAT;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        char **parts = NULL;
+        size_t count = 0;
+        char path[128];
+        begin(&f, libraries[1], "", true);
+        tell(&f, 'm');
+        tell(&f, i == 0 ? 'w' : 'c');
+        wait_for_members(&f, 1);
+        (void)ask_for(&f, 1);
+        assert_int_equal(dumps_parts(profile_of(&f, path), &parts, &count), 0);
+        assert_int_equal(count, 1);
+        double both = profiled(&f, &error, &found);
+        (void)unlink(parts[0]);
+        free(parts);
+        double alone = profiled(&f, &error, &found);
+        print_message("# %.0f bytes together, %.0f without the child\n", both,
+                      alone);
+        assert_true(fabs(both - alone - (1 << 20)) < (1 << 18));
+        end(&f);
+    }
+}
+
 static void a_program_that_executes_itself_goes_on(void **state)
 {
     struct fixture f;
@@ -505,6 +535,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(answers_when_it_is_asked),
         cmocka_unit_test(what_children_hold_is_added_in_glibc),
         cmocka_unit_test(what_children_hold_is_added_in_jemalloc),
+        cmocka_unit_test(children_write_parts_of_the_profile),
         cmocka_unit_test(a_program_that_executes_itself_goes_on),
         cmocka_unit_test(the_arenas_of_all_threads_count),
         cmocka_unit_test(samples_of_what_glibc_handed_out_add_up),

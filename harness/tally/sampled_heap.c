@@ -84,14 +84,21 @@ struct sampled_heap *sampled_heap_open(uint64_t sample_bytes, uint64_t seed)
     }
     /* Touched here and there: huge pages would make all of it resident. */
     (void)madvise(region, sizeof *region, MADV_NOHUGEPAGE);
+    sampled_heap_begin_anew(&region->heap, sample_bytes, seed);
+    return &region->heap;
+}
+
+void sampled_heap_begin_anew(struct sampled_heap *heap, uint64_t sample_bytes,
+                             uint64_t seed)
+{
+    struct region *region = (void *)heap; /* its first member */
     struct sampled_heap_body *body = &region->body;
     (void)pthread_mutex_init(&body->mutex, NULL);
     rng_init(&body->rng, seed, 0);
     body->seed = seed;
     body->stacks_count = 1;
     body->sample_bytes = sample_bytes;
-    region->heap.body = body;
-    return &region->heap;
+    heap->body = body;
 }
 
 void sampled_heap_close(struct sampled_heap *heap)

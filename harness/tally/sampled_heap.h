@@ -22,7 +22,8 @@
  *
  * Threads: any, each with a struct sampled_heap_thread of its own, zeroed at
  * first. Fork: the child finds the memory zeroed, and with it an empty heap
- * that takes no samples (MADV_WIPEONFORK, Linux 4.14).
+ * that takes no samples (MADV_WIPEONFORK, Linux 4.14) until it is told to begin
+ * anew.
  */
 #ifndef PLATEAU_SAMPLED_HEAP_H
 #define PLATEAU_SAMPLED_HEAP_H
@@ -65,6 +66,11 @@ struct sampled_heap_sample {
  * (an older kernel). |sample_bytes| is at least 1. */
 struct sampled_heap *sampled_heap_open(uint64_t sample_bytes, uint64_t seed);
 void sampled_heap_close(struct sampled_heap *heap);
+
+/* In a forked child, before it has other threads: samples are taken again, of
+ * what it allocates from now on. */
+void sampled_heap_begin_anew(struct sampled_heap *heap, uint64_t sample_bytes,
+                             uint64_t seed);
 
 static inline uint32_t sampled_heap_bucket(const void *object)
 {
