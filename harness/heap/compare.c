@@ -10,25 +10,38 @@ const char compare_unmatched[] = "(matches no rule)";
 
 /* What a program calls to get memory; what lies within is the allocator. */
 static const char *const allocators[] = {
-    "malloc",        "calloc",         "realloc",        "reallocarray",
-    "memalign",      "aligned_alloc",  "valloc",         "pvalloc",
-    "mallocx",       "posix_memalign", "rallocx",        "xallocx",
-    "je_*",          "operator new*",  "_Znw*",          "_Zna*",
-    "__rust_alloc*", "__rdl_alloc*",   "__rg_alloc*",    "alloc::alloc::*",
-    "__libc_malloc", "__libc_calloc",  "__libc_realloc", "__libc_memalign",
+    "malloc",         "calloc",           "realloc",
+    "reallocarray",   "memalign",         "aligned_alloc",
+    "valloc",         "pvalloc",          "mallocx",
+    "posix_memalign", "rallocx",          "xallocx",
+    "je_*",           "operator new*",    "_Znw*",
+    "_Zna*",          "__rust_alloc*",    "__rdl_alloc*",
+    "__rg_alloc*",    "alloc::alloc::*",  "__rustc::__r*",
+    "<std::alloc::*", "std::sys::al*::*", "__libc_calloc",
+    "__libc_malloc",  "__libc_realloc",   "__libc_memalign",
 };
 
 /* What stands between those and the function that wanted something: it says
  * how, not what for. Most programs have their own, named after what they wrap:
- * xmalloc(), mosquitto__strdup() is. The public functions
- * of containers are left to see. */
+ * xmalloc(), mosquitto__strdup(). The public functions of C++'s containers are
+ * left to see; Rust's are layers of inlined calls, of which its library is. */
 static const char *const between[] = {
-    "*malloc",      "*calloc",       "*realloc",          "*reallocarray",
-    "*strdup",      "*strndup",      "*memdup",           "*memalign",
-    "g_malloc*",    "g_try_malloc*", "g_realloc*",        "g_slice_alloc*",
-    "PyMem_*",      "_PyMem_*",      "PyObject_*lloc",    "_PyObject_*lloc",
-    "gc_alloc",     "std::_[!_]*",   "std::__[!c]*",      "std::allocat*",
-    "std::*::_M_*", "__gnu_cxx::*",  "alloc::raw_vec::*", "<alloc::alloc::*",
+    "*malloc",         "*calloc",          "*realloc",
+    "*reallocarray",   "*strdup",          "*strndup",
+    "*memdup",         "*memalign",        "g_malloc*",
+    "g_try_malloc*",   "g_realloc*",       "g_slice_alloc*",
+    "PyMem_*",         "_PyMem_*",         "PyObject_*lloc",
+    "_PyObject_*lloc", "gc_alloc",         "std::_[!_]*",
+    "std::__[!c]*",    "std::allocat*",    "std::*::_M_*",
+    "__gnu_cxx::*",    "alloc::raw_v*",    "alloc::vec::*",
+    "alloc::boxed::*", "alloc::string::*", "alloc::fmt::*",
+    "alloc::slice::*", "alloc::str::*",    "alloc::borrow::*",
+    "alloc::rc::*",    "alloc::sync::*",   "alloc::coll*::*",
+    "core::option::*", "core::ops::*",     "core::result::*",
+    "core::iter::*",   "core::convert::*", "core::ptr::*",
+    "core::slice::*",  "core::clone::*",   "hashbrown::*",
+    "<hashbrown::*",   "<alloc::*",        "<core::*",
+    "<&*as core::*",   "<std::coll*",      "std::coll*hash::*",
 };
 
 /* Of a word: what is remembered of its patterns. */

@@ -1,6 +1,9 @@
 #include "heap/demangle.h"
 
+#include "heap/rust_name.h"
+
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,15 +133,85 @@ void demangle_shorten(const char *full, char *text, size_t size)
     text[name.used] = '\0';
 }
 
+/* --- older Rust --- */
+
+/* What older Rust writes for signs that a linker may not like. */
+static const struct {
+    const char *code, *sign;
+} codes[] = {
+    {"$LT$", "<"}, {"$GT$", ">"}, {"$LP$", "("}, {"$RP$", ")"}, {"$C$", ","},
+    {"$RF$", "&"}, {"$BP$", "*"}, {"$SP$", "@"}, {"..", "::"},
+};
+
+static bool is_of_rust(const char *full)
+{
+    size_t size = strlen(full);
+    return size > HASH_SIZE && starts_with(full + size - HASH_SIZE, "::h") &&
+           strspn(full + size - HASH_SIZE + 3, "0123456789abcdef") ==
+               HASH_SIZE - 3;
+}
+
+/* "$u7b$" is "{". The sign, or '\0' where |at| is none; it is 5 bytes long. */
+static char coded_sign(const char *at)
+{
+    unsigned value = 0;
+    int bytes = 0;
+    return sscanf(at, "$u%2x$%n", &value, &bytes) == 1 && bytes == 5 &&
+                   value >= ' ' && value <= '~'
+               ? (char)value
+               : '\0';
+}
+
+static size_t coded_bytes(const char *at, const char **ret_sign)
+{
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (starts_with(at, codes[i].code)) {
+            *ret_sign = codes[i].sign;
+            return strlen(codes[i].code);
+        }
+    }
+    return 0;
+}
+
+/* In place: no sign is longer than its code. */
+void demangle_decode(char *full)
+{
+    char *to = full;
+    /* "_$LT$": a name may not begin with a sign. */
+    for (const char *at = full + (starts_with(full, "_$") ? 1 : 0);
+         *at != '\0';) {
+        const char *sign = "";
+        size_t bytes = coded_bytes(at, &sign);
+        char one = bytes == 0 ? coded_sign(at) : '\0';
+        if (bytes > 0) {
+            memcpy(to, sign, strlen(sign));
+            to += strlen(sign);
+            at += bytes;
+        } else if (one != '\0') {
+            *to++ = one;
+            at += 5;
+        } else {
+            *to++ = *at++;
+        }
+    }
+    *to = '\0';
+}
+
 bool demangle_name(const char *mangled, char *text, size_t size)
 {
     int status = -1;
+    if (rust_name(mangled, text, size)) {
+        return true;
+    }
     demangler *demangle = starts_with(mangled, "_Z") ? find_demangler() : NULL;
     char *full =
         demangle != NULL ? demangle(mangled, NULL, NULL, &status) : NULL;
     if (full == NULL || status != 0) {
         free(full);
         return false;
+    }
+    if (is_of_rust(full)) {
+        demangle_decode(full);
     }
     demangle_shorten(full, text, size);
     free(full);

@@ -88,6 +88,36 @@ static void what_the_linker_knows_is_read(void **state)
         return;
     }
     assert_string_equal(text, "Registry::add");
+    assert_true(demangle_name("_ZN68_$LT$a..Registry$LT$alloc..string..String"
+                              "$GT$$u20$as$u20$a..Keep$GT$4keep17h0123456789ab"
+                              "cdefE",
+                              text, sizeof text));
+    assert_string_equal(text, "<a::Registry<alloc::string::String> as a::Keep>"
+                              "::keep");
+    assert_true(demangle_name("_ZN5alloc5boxed12Box$LT$T$GT$3new17h01234567"
+                              "89abcdefE",
+                              text, sizeof text));
+    assert_string_equal(text, "alloc::boxed::Box::new");
+}
+
+static void what_older_rust_escaped_is_undone(void **state)
+{
+    static const struct {
+        const char *coded, *plain;
+    } names[] = {
+        {"_$LT$$RF$mut$u20$T$GT$::f", "<&mut T>::f"},
+        {"a::_$u7b$$u7b$closure$u7d$$u7d$", "a::_{{closure}}"},
+        {"$LP$A$C$B$RP$..c", "(A,B)::c"},
+        {"$u1$$u$$x$u00$$", "$u1$$u$$x$u00$$"},
+        {"", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[64];
+        (void)strcpy(text, names[i].coded);
+        demangle_decode(text);
+        assert_string_equal(text, names[i].plain);
+    }
 }
 
 int main(void)
@@ -97,6 +127,7 @@ int main(void)
         cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(any_text_is_survived),
         cmocka_unit_test(what_the_linker_knows_is_read),
+        cmocka_unit_test(what_older_rust_escaped_is_undone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
