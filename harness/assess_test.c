@@ -16,6 +16,7 @@
 enum {
     TICKS = 600,
     STEP_MS = 100,
+    ALONE_FROM = 150, /* a tick */
     OBSERVERS = 2,
     EVENTS = 3000,
     SEED = 11,
@@ -40,6 +41,8 @@ struct made {
     int ticks_missing; /* from the middle */
     int64_t died_ns;   /* of observer-1; -1: it lived */
     double active_peers;
+    int alone_ticks;   /* in which they are 0, from ALONE_FROM on */
+    bool is_partition; /* that is why */
     double delivered_per_tick;
     double processes; /* of each observer; 0: it never forked */
     bool is_cut_off;
@@ -119,13 +122,14 @@ static void record_samples(struct store *store, const struct made *made)
             .events = (int64_t)made->events * k / TICKS,
         };
         assert_int_equal(store_tick_add(store, &tick), 0);
+        bool is_alone = k >= ALONE_FROM && k < ALONE_FROM + made->alone_ticks;
         for (int i = 0; i < OBSERVERS; i++) {
             double grown = i == 0 ? k : 0;
             double values[] = {
                 300e3 + noise(seed, 2e3) + made->allocated_per_tick * grown,
                 4096 * floor(260 + noise(seed, 4) +
                              made->private_per_tick * grown / 4096),
-                made->active_peers,
+                is_alone ? 0. : made->active_peers,
                 made->delivered_per_tick * k,
                 1000 + 5 * k,
                 995 + 5 * k,
@@ -164,6 +168,10 @@ static void record(const struct made *made)
     for (int i = 1; i <= made->events; i++) {
         struct store_event event = {
             .seq = i, .t_ns = i * 20 * MS, .process_id = 1, .kind = "kill"};
+        if (made->is_partition && event.t_ns == ALONE_FROM * STEP_MS * MS) {
+            (void)snprintf(event.kind, sizeof event.kind, "partition");
+            event.parameter_ns = made->alone_ticks * STEP_MS * MS;
+        }
         assert_int_equal(store_event_add(store, &event), 0);
     }
     store_close(store);
@@ -271,6 +279,19 @@ static void a_mesh_without_peers_is_invalid(void **state)
     assert_verdict(&made, JUDGE_INVALID, "active_peers");
 }
 
+/* For more than a tenth of the samples. */
+static void a_mesh_that_was_cut_is_not_ill_while_it_is(void **state)
+{
+    (void)state;
+    struct made made = healthy;
+    made.alone_ticks = TICKS / 4;
+    assert_verdict(&made, JUDGE_INVALID, "active_peers");
+    made.is_partition = true;
+    assert_verdict(&made, JUDGE_PLATEAU, "allocated heap");
+    made.active_peers = 0;
+    assert_verdict(&made, JUDGE_INVALID, "outside of partitions");
+}
+
 static void a_mesh_that_does_not_deliver_is_invalid(void **state)
 {
     (void)state;
@@ -363,6 +384,7 @@ int main(void)
         cmocka_unit_test(holes_in_the_grid_are_invalid),
         cmocka_unit_test(a_dead_observer_is_invalid),
         cmocka_unit_test(a_mesh_without_peers_is_invalid),
+        cmocka_unit_test(a_mesh_that_was_cut_is_not_ill_while_it_is),
         cmocka_unit_test(a_mesh_that_does_not_deliver_is_invalid),
         cmocka_unit_test(a_run_that_broke_is_invalid),
         cmocka_unit_test(an_interrupted_run_is_judged),

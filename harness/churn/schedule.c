@@ -23,7 +23,7 @@ struct schedule_life {
     uint32_t owed;
 };
 
-/* Recorded victims that are no further apart are of one mass failure. */
+/* Recorded victims that are no further apart were hit at once. */
 static const int64_t group_ns = 10000000;
 
 /* Beyond that a double is no int64_t. */
@@ -372,8 +372,8 @@ static bool is_amid_recorded(const struct schedule *schedule)
 
 /* --- what befalls many ---------------------------------------------------- */
 
-/* The other victims come from a stream that belongs to this mass failure alone:
- * how many of them are found changes nothing of what comes after. */
+/* The victims come from a stream that belongs to this mass failure or partition
+ * alone: how many are found, and when, changes nothing of what comes after. */
 static void draw_group(struct schedule *schedule)
 {
     uint64_t number = schedule->taken.churner;

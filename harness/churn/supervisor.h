@@ -48,7 +48,8 @@
  * {port:ROLE:N}.
  *
  * A partition (kinds.h) is cut when all its events have been told, and healed
- * by a timer, or at the end of churn. An ebb waits for it as for the paused.
+ * by a timer, or at the end of churn. An ebb waits for it as for the paused, and
+ * its least time begins anew then.
  *
  * All times are nanoseconds of CLOCK_MONOTONIC since |start_ns|.
  */

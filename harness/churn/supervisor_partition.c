@@ -3,8 +3,9 @@
  * Happy path: supervisor_partition_add() for each of a partition's events ->
  * supervisor_partition_begin(): the network is cut, the timer armed -> it is
  * over: supervisor_partition_end() heals, and gives a deadline anew to whoever
- * is starting, on either side, since he may have had nobody to join; what was
- * put off is done.
+ * is starting, on either side, since he may have had nobody to join; an ebb
+ * that is under way waits for what comes of it to rest; what was put off is
+ * done.
  *
  * Failure modes: the kernel, which cut and healed when it was tried, does not:
  * the run is BROKEN. A run that ends meanwhile heals first, so that who is
@@ -29,6 +30,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
         return;
     }
     supervisor->counts.healed++;
+    tide_stirred(&supervisor->tide);
     for (uint32_t i = 0; i < supervisor->counts.slots; i++) {
         struct slot *slot = &supervisor->slots[i];
         if (slot->state == SLOT_STARTING && slot->abandon_ns == 0 &&

@@ -183,6 +183,12 @@ void tide_killed(struct tide *tide)
     }
 }
 
+void tide_stirred(struct tide *tide)
+{
+    waves_stir(&tide->waves, now_ns(tide));
+    settle_begin(&tide->settle);
+}
+
 bool tide_end(struct tide *tide)
 {
     return waves_end(&tide->waves);

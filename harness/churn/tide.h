@@ -59,6 +59,9 @@ void tide_begin(struct tide *tide);
 /* A kill was made. */
 void tide_killed(struct tide *tide);
 
+/* What rests has to come to rest anew: a network was healed. */
+void tide_stirred(struct tide *tide);
+
 /* The run's time is over: true: end it now; false: on_turn() will say so. */
 bool tide_end(struct tide *tide);
 

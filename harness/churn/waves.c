@@ -3,7 +3,7 @@
 static void enter(struct waves *waves, enum waves_state state, int64_t now_ns)
 {
     waves->state = state;
-    waves->since_ns = now_ns;
+    waves->since_ns = waves->stirred_ns = now_ns;
 }
 
 static void begin_ebb(struct waves *waves, int64_t now_ns)
@@ -36,6 +36,11 @@ void waves_killed(struct waves *waves, int64_t now_ns)
     }
 }
 
+void waves_stir(struct waves *waves, int64_t now_ns)
+{
+    waves->stirred_ns = now_ns;
+}
+
 /* The trough of this ebb is read now. */
 static void end_ebb(struct waves *waves, int64_t now_ns)
 {
@@ -56,7 +61,8 @@ enum waves_step waves_advance(struct waves *waves,
         }
         return WAVES_WAIT;
     case WAVES_SETTLING:
-        if (age_ns < waves->config.settle_min_ns) {
+        if (now_ns - waves->stirred_ns < waves->config.settle_min_ns &&
+            age_ns < waves->config.settle_max_ns) {
             return WAVES_WAIT;
         }
         waves->was_settled = look->is_all_up && look->is_settled;

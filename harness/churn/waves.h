@@ -5,13 +5,15 @@
  * simply goes on.
  *
  *   WAVES_CHURNING  churn events of all kinds may happen; after |wave_events|
- * of them, or when |wave_ns| are over, the ebb begins WAVES_SETTLING  nothing
- * befalls anybody; lasts |settle_min_ns| at least, and until everybody is up
- * again (the paused go on, the stopped are back) and the readings have come to
- * rest, but |settle_max_ns| at most (the ebb is then unsettled) WAVES_ASKING
- * the targets were asked for a purge and fresh figures; ends when all have
- * answered, or after WAVES_ANSWER_MAX_NS WAVES_OVER      the last ebb of the
- * run has been read
+ *                   of them, or when |wave_ns| are over, the ebb begins
+ *   WAVES_SETTLING  nothing befalls anybody; lasts |settle_min_ns| at least,
+ *                   from the last stir, and until everybody is up again (the
+ *                   paused go on, the stopped are back) and the readings have
+ *                   come to rest, but |settle_max_ns| at most (the ebb is then
+ *                   unsettled)
+ *   WAVES_ASKING    the targets were asked for a purge and fresh figures; ends
+ *                   when all have answered, or after WAVES_ANSWER_MAX_NS
+ *   WAVES_OVER      the last ebb of the run has been read
  *
  * The schedule of kills runs on a clock that stands still during ebbs
  * (waves_churn_ns()), so that its timetable stays a matter of the seed alone.
@@ -58,6 +60,7 @@ struct waves {
     struct waves_config config;
     enum waves_state state;
     int64_t since_ns;     /* the state began */
+    int64_t stirred_ns;   /* likewise, or what was stirred last in it */
     int64_t ebb_began_ns; /* of the last ebb */
     int64_t churned_ns;   /* in the waves before this one */
     uint32_t events;      /* in this wave */
@@ -75,6 +78,9 @@ bool waves_may_kill(const struct waves *waves);
 
 /* A kill was made: the wave may be over with it. */
 void waves_killed(struct waves *waves, int64_t now_ns);
+
+/* Something is going on again that is no event: a network was healed. */
+void waves_stir(struct waves *waves, int64_t now_ns);
 
 /* Looks at the clock and at |look|, which counts during an ebb only. */
 enum waves_step waves_advance(struct waves *waves,

@@ -90,6 +90,27 @@ static void somebody_who_is_not_back_keeps_the_ebb_going(void **state)
     assert_true(waves.was_settled);
 }
 
+/* From then on the least time counts, if not beyond the longest. */
+static void what_is_stirred_in_an_ebb_has_its_time_to_rest(void **state)
+{
+    (void)state;
+    struct waves waves = begun(&three_kills, 0);
+    waves_stir(&waves, 10 * MS); /* in the wave: of no account */
+    kill_wave(&waves, 20 * MS);
+    assert_int_equal(waves_advance(&waves, &somebody_is_down, 500 * MS),
+                     WAVES_WAIT);
+    waves_stir(&waves, 500 * MS);
+    assert_int_equal(waves_advance(&waves, &at_rest, 699 * MS), WAVES_WAIT);
+    assert_int_equal(waves_advance(&waves, &at_rest, 700 * MS), WAVES_ASK);
+    assert_true(waves.was_settled);
+    assert_int_equal(waves_advance(&waves, &answered, 800 * MS), WAVES_READ);
+    kill_wave(&waves, 1000 * MS);
+    waves_stir(&waves, 1900 * MS);
+    assert_int_equal(waves_advance(&waves, &restless, 1999 * MS), WAVES_WAIT);
+    assert_int_equal(waves_advance(&waves, &restless, 2000 * MS), WAVES_ASK);
+    assert_false(waves.was_settled);
+}
+
 static void who_never_answers_is_read_all_the_same(void **state)
 {
     (void)state;
@@ -182,6 +203,7 @@ int main(void)
         cmocka_unit_test(an_ebb_follows_the_last_kill_of_a_wave),
         cmocka_unit_test(what_never_rests_is_read_unsettled),
         cmocka_unit_test(somebody_who_is_not_back_keeps_the_ebb_going),
+        cmocka_unit_test(what_is_stirred_in_an_ebb_has_its_time_to_rest),
         cmocka_unit_test(who_never_answers_is_read_all_the_same),
         cmocka_unit_test(ebbs_do_not_count_as_churn),
         cmocka_unit_test(a_wave_of_time_ends_without_a_kill),

@@ -194,13 +194,15 @@ static int check_partitions(const struct checking *checking)
                               "{network: each}'");
     }
     if (scenario_has_ebbs(scenario) &&
-        scenario->partition_max_s >= scenario->settle_max_s) {
+        scenario->partition_max_s + scenario->settle_min_s >=
+            scenario->settle_max_s) {
         return document_blame(
             checking->document, path, checking->err,
-            "a partition of %g s outlasts an ebb, which is given up after %g "
-            "s; make 'partition_max_s' shorter or 'ebb: {settle_max_s: ...}' "
-            "longer",
-            scenario->partition_max_s, scenario->settle_max_s);
+            "a partition of %g s, and %g s of rest after it, outlast an ebb, "
+            "which is given up after %g s; make 'partition_max_s' shorter or "
+            "'ebb: {settle_max_s: ...}' longer",
+            scenario->partition_max_s, scenario->settle_min_s,
+            scenario->settle_max_s);
     }
     double gap_s = partition_gap_s(scenario);
     double mean_s =

@@ -109,8 +109,8 @@ static void partitions_that_cannot_be_are_refused(void **state)
          "'isolate: {network: each}'", 3},
         {CHURN "partition_max_s: 0.1}}\n" MESH, "below 'partition_min_s' 0.5",
          2},
-        {CHURN "partition: 0.1, partition_max_s: 3},\nwave_s: 5}\n" MESH,
-         "outlasts an ebb, which is given up after 3 s", 2},
+        {CHURN "partition: 0.1, partition_max_s: 2.8},\nwave_s: 5}\n" MESH,
+         "a partition of 2.8 s, and 0.2 s of rest after it, outlast an ebb", 2},
         /* (9 + 2 * 2) / 2 / 5: every 1.3 s one of 1.25 s; */
         {CHURN "partition: 2, partition_max_s: 2.1}}\n" MESH,
          "partitions of 1.3 s fall due every 1.3 s", 2},

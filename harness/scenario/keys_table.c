@@ -344,7 +344,9 @@ static const struct key kinds_keys[] = {
      .unit = "s",
      .fallback = "2",
      .example = "5",
-     .about = "... to so long, uniformly; with ebbs below ebb.settle_max_s"},
+     .about =
+         "... to so long, uniformly; with ebbs, and ebb.settle_min_s after "
+         "it, below ebb.settle_max_s"},
 };
 
 static const struct key change_keys[] = {
