@@ -1,5 +1,5 @@
 /* Happy path: group_new() finds the tree in /proc/self/mountinfo and our place
- * in it in /proc/self/cgroup, makes "plateau-PID" there, and a folder in that
+ * in it in /proc/self/cgroup, makes "plateau-PID-N" there, and a folder in that
  * for each place. Failure modes: there is no tree, or it is read-only, or not
  * ours to write (nothing is made, and why is said); a group cannot be removed
  * while somebody is in it (rmdir says EBUSY, and it stays). */
@@ -24,6 +24,7 @@ enum {
     LINE_SIZE = 4096,
     PATH_SIZE = HOST_PATH_MAX + 64,
     STALE_S = 60,
+    NAMES_MAX = 16,
     KILLED_MAX = 256, /* at a time */
 };
 
@@ -202,16 +203,29 @@ static void remove_stale(const char *base)
 /* --- making -----------------------------------------------------------------
  */
 
+/* A run in another pid namespace may have our number, and one that is over may
+ * have left its group a moment ago: then the next name is taken. */
+static int make_run_folder(struct group *group, const char *base)
+{
+    int result = -EEXIST;
+    for (int i = 0; i < NAMES_MAX && result == -EEXIST; i++) {
+        if (snprintf(group->folder, sizeof group->folder, "%s/%s%ld-%d", base,
+                     name_start, (long)getpid(),
+                     i) >= (int)sizeof group->folder) {
+            return -ENAMETOOLONG;
+        }
+        result = mkdir(group->folder, 0755) < 0 ? -errno : 0;
+    }
+    return result;
+}
+
 static int make_run_group(struct group *group, const char *base)
 {
-    if (snprintf(group->folder, sizeof group->folder, "%s/%s%ld", base,
-                 name_start, (long)getpid()) >= (int)sizeof group->folder) {
-        return -ENAMETOOLONG;
+    int result = make_run_folder(group, base);
+    if (result != 0) {
+        return result;
     }
-    if (mkdir(group->folder, 0755) < 0) {
-        return -errno;
-    }
-    int result =
+    result =
         group->tree.version == 2
             ? write_word(group->folder, "cgroup.subtree_control", "+memory")
             : 0;

@@ -156,6 +156,21 @@ static void groups_go_with_their_run(void **state)
     assert_false(is_there(folder));
 }
 
+static void a_name_that_is_taken_is_passed_over(void **state)
+{
+    struct group *group = NULL;
+    struct group *another = NULL;
+    (void)state;
+    if (!make_group(&group)) {
+        return;
+    }
+    assert_true(make_group(&another));
+    assert_string_not_equal(group_folder(group), group_folder(another));
+    group_free(group);
+    assert_true(is_there(group_folder(another)));
+    group_free(another);
+}
+
 static void a_place_with_somebody_in_it_stays(void **state)
 {
     struct group *group = NULL;
@@ -243,20 +258,22 @@ static void who_got_away_is_still_in_its_place_and_dies(void **state)
     assert_false(group_kill(folder));
 }
 
-/* In |place|: some fork until they die. Writes a byte when it is there. */
+/* In |place|: waits to be killed, or forks until then. Writes a byte when it is
+ * there. */
 static void be_of_crowd(const struct group_place *place, int told, bool forks)
 {
     if (write(group_place_fd(place), "0", 1) != 1 || write(told, "x", 1) != 1) {
         _exit(1);
     }
     (void)signal(SIGCHLD, SIG_IGN);
-    for (int i = 0; i < ROUNDS_MAX; i++) {
-        (void)usleep(1000);
-        if (forks && fork() == 0) {
+    for (int i = 0; forks && i < ROUNDS_MAX; i++) {
+        (void)usleep(2000);
+        if (fork() == 0) {
             (void)usleep(20000);
             _exit(0);
         }
     }
+    (void)pause();
     _exit(1);
 }
 
@@ -275,7 +292,7 @@ static void more_than_die_at_once_die_and_those_they_fork(void **state)
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
-            be_of_crowd(place, ends[1], i % 50 == 0);
+            be_of_crowd(place, ends[1], i % 100 == 0);
         }
     }
     (void)close(ends[1]);
@@ -349,6 +366,7 @@ int main(void)
         cmocka_unit_test(what_a_process_holds_is_charged_to_its_place),
         cmocka_unit_test(a_limit_holds_for_all_in_a_place),
         cmocka_unit_test(groups_go_with_their_run),
+        cmocka_unit_test(a_name_that_is_taken_is_passed_over),
         cmocka_unit_test(a_place_with_somebody_in_it_stays),
         cmocka_unit_test(who_got_away_is_still_in_its_place_and_dies),
         cmocka_unit_test(more_than_die_at_once_die_and_those_they_fork),
