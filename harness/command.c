@@ -2,12 +2,14 @@
 
 #include "assess.h"
 #include "exit_code.h"
+#include "plateau_version.h"
 #include "report/terminal.h"
 #include "store/store.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PATH_SIZE = HOST_PATH_MAX + 32 };
 
@@ -41,7 +43,14 @@ int command_reports(char ret_path[HOST_PATH_MAX])
 {
     static const char *const candidates[] = {"../../reports",
                                              "../share/plateau/reports", NULL};
-    return find_file(candidates, ret_path);
+    if (find_file(candidates, ret_path) == 0) {
+        return 0;
+    }
+    if (access(PLATEAU_SOURCE_REPORTS, R_OK) != 0) {
+        return -ENOENT;
+    }
+    (void)snprintf(ret_path, HOST_PATH_MAX, "%s", PLATEAU_SOURCE_REPORTS);
+    return 0;
 }
 
 void command_complain(const struct err *err)
