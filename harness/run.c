@@ -282,6 +282,12 @@ static void thin_dumps(const struct run *run)
     }
 }
 
+static void on_group(void *context, const struct group *group)
+{
+    (void)context;
+    guardian_tell_group(group_folder(group));
+}
+
 /* The ebb is recorded before its troughs, which speak of it. */
 static void on_ebb(void *context, const struct supervisor_ebb *ebb)
 {
@@ -387,7 +393,8 @@ static int make_supervisor(struct run *run, struct err *err)
                       .on_phase = on_phase,
                       .on_process = on_process,
                       .on_event = on_event,
-                      .on_ebb = on_ebb},
+                      .on_ebb = on_ebb,
+                      .on_group = on_group},
     };
     int result = supervisor_new(&config, &run->supervisor, err);
     /* A program that is not there is the scenario's mistake. */
@@ -435,7 +442,6 @@ static void note_groups(struct run *run)
     }
     note(run, "machine.cgroups", "version %d: %s", group_version(group),
          group_folder(group));
-    guardian_tell_group(group_folder(group));
 }
 
 /* With less the run would be ended as soon as it had begun. */

@@ -48,8 +48,8 @@
  * {port:ROLE:N}.
  *
  * A partition (kinds.h) is cut when all its events have been told, and healed
- * by a timer, or at the end of churn. An ebb waits for it as for the paused, and
- * its least time begins anew then.
+ * by a timer, or at the end of churn. An ebb waits for it as for the paused,
+ * and its least time begins anew then.
  *
  * All times are nanoseconds of CLOCK_MONOTONIC since |start_ns|.
  */
@@ -150,6 +150,9 @@ struct supervisor_callbacks {
                        const struct supervisor_process *process);
     void (*on_event)(void *context, const struct supervisor_event *event);
     void (*on_ebb)(void *context, const struct supervisor_ebb *ebb);
+    /* The run's control group was just made, and nobody is in it: whoever is to
+     * remove it should the supervisor be killed can be told. May be NULL. */
+    void (*on_group)(void *context, const struct group *group);
     /* Once at the most: SUPERVISOR_INVALID or SUPERVISOR_BROKEN. */
     void (*on_failure)(void *context, enum supervisor_end end,
                        const char *sentence);

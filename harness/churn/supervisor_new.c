@@ -185,9 +185,15 @@ static int make_schedule(struct supervisor *supervisor)
 /* They add to what is known; a machine that has none to give is no failure. */
 static void make_group(struct supervisor *supervisor)
 {
-    if (supervisor->observers_count > 0 &&
-        group_new(&supervisor->group, &supervisor->group_err) == 0) {
-        supervisor->slot_config.group = supervisor->group;
+    const struct supervisor_callbacks *callbacks =
+        &supervisor->config.callbacks;
+    if (supervisor->observers_count == 0 ||
+        group_new(&supervisor->group, &supervisor->group_err) != 0) {
+        return;
+    }
+    supervisor->slot_config.group = supervisor->group;
+    if (callbacks->on_group != NULL) {
+        callbacks->on_group(callbacks->context, supervisor->group);
     }
 }
 

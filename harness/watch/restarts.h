@@ -1,8 +1,10 @@
 /* restarts.h - how often what is watched was restarted.
  *
  * A service restarts in steps: it checks its configuration, starts, goes into
- * the background, and each time none of its processes stays. Successors that
- * come within RESTARTS_STEPS_NS of a restart are steps of that one.
+ * the background, and each time none of its processes stays. A successor that
+ * comes within RESTARTS_STEP_NS of another is a step of the same restart,
+ * unless that has taken RESTARTS_WHOLE_NS: a service that crashes on and on
+ * restarts.
  *
  * Pure: the time is passed in.
  */
@@ -12,12 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-static const int64_t RESTARTS_STEPS_NS = INT64_C(5000000000);
+static const int64_t RESTARTS_STEP_NS = INT64_C(5000000000);
+static const int64_t RESTARTS_WHOLE_NS = INT64_C(30000000000);
 
 /* Zeroes are none so far. */
 struct restarts {
     int64_t count;
-    int64_t last_ns; /* when the last one began; not looked at before that */
+    int64_t began_ns; /* the last one; not looked at before there is any */
+    int64_t step_ns;  /* its last step */
 };
 
 /* A successor is there. |has_steps|: of a group of processes; one process that
