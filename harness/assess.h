@@ -13,9 +13,9 @@
  * How verdicts add up. A failed premise makes the run INVALID. A CLIMB in any
  * series but those of context makes it CLIMB. It is a PLATEAU when for every
  * role the best source says so: what the allocator has handed out
- * ("heap/allocated") where there is such a figure, private memory elsewhere; of
- * all observers together where there are several, and then none of them by
- * itself may be all but sure to climb. Otherwise INCONCLUSIVE.
+ * ("heap/allocated") where there is such a figure of all its processes, private
+ * memory elsewhere; of all observers together where there are several, and then
+ * none of them by itself may be all but sure to climb. Otherwise INCONCLUSIVE.
  */
 #ifndef PLATEAU_ASSESS_H
 #define PLATEAU_ASSESS_H
