@@ -297,7 +297,7 @@ static bool are_alike(const struct panel_column *a,
                       const struct panel_column *b)
 {
     return strcmp(a->role, b->role) == 0 && strcmp(a->name, b->name) == 0 &&
-           a->metric == b->metric;
+           a->metric == b->metric && a->is_ourselves == b->is_ourselves;
 }
 
 /* The mean of column |first| and those like it after it; NULL values when it
