@@ -55,9 +55,8 @@ static const char *advice(const struct panel *panel,
     };
     bool has_heap = panel_find(panel, memory->role, memory->slot_id,
                                "heap/allocated") != NULL;
-    return sites->dumps_count > 0 ? "the heap profiles, of the process that "
-                                    "was started, tell of no call site that "
-                                    "surely grows"
+    return sites->dumps_count > 0 ? "its heap profiles tell of no call site "
+                                    "that surely grows"
                                   : words[is_watch][has_heap];
 }
 
@@ -72,8 +71,8 @@ char *unnamed_say(const struct panel *panel, const struct panel_column *memory,
             text, size,
             "memory outside the allocator: %.0f %% of what private memory grew "
             "by; the program maps it itself (Python its small objects, unless "
-            "PYTHONMALLOC=malloc is in its environment), or has forked who "
-            "holds it",
+            "PYTHONMALLOC=malloc is in its environment), or a process that it "
+            "started and that tells nothing holds it",
             100. * fmin(outside, 1.));
     } else if (!is_named) {
         (void)snprintf(text, size,
