@@ -226,6 +226,8 @@ static int add_climbed(struct assessment *assessment, const char *observer,
         .with_memory = climbed->with_memory,
         .each = climbed->each,
         .bytes_per_event = climbed->bytes_per_event,
+        .bytes_per_hour =
+            isnan(climbed->bytes_per_event) ? climbed->explains : (double)NAN,
     };
     (void)snprintf(row.observer, sizeof row.observer, "%s", observer);
     (void)snprintf(row.kind, sizeof row.kind, "%s",

@@ -60,7 +60,8 @@ struct summary_climbed {
     double alive, per_event, per_hour;
     double with_memory;     /* 0 to 1: how far its growth is that of memory */
     double each;            /* bytes of memory for one of it */
-    double bytes_per_event; /* of memory, that it explains */
+    double bytes_per_event; /* of memory, that it explains; NaN: no events */
+    double bytes_per_hour;  /* the same where there are none; else NaN */
     char in_step_with[SUMMARY_NAME_SIZE]; /* a row above; "" */
     char sentence[SUMMARY_SENTENCE_SIZE];
 };

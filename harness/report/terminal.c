@@ -195,10 +195,12 @@ static void print_first_climbed(const struct printer *printer,
         bool is_site = strcmp(row->kind, "site") == 0;
         bool is_class = strcmp(row->kind, "class") == 0;
         bool is_rest = strcmp(row->kind, "rest") == 0;
-        bool is_shown = i == 0 || (is_site && !has_site) ||
-                        (is_rest && row->with_memory >= rest_min) ||
-                        (!is_site && !is_class && !is_rest &&
-                         !isnan(row->bytes_per_event) && also++ < ALSO_MAX);
+        bool is_shown =
+            i == 0 || (is_site && !has_site) ||
+            (is_rest && row->with_memory >= rest_min) ||
+            (!is_site && !is_class && !is_rest &&
+             !(isnan(row->bytes_per_event) && isnan(row->bytes_per_hour)) &&
+             also++ < ALSO_MAX);
         if (is_shown) {
             (void)fputs(i == 0    ? "  climbed: "
                         : is_site ? "  where:   "
@@ -469,11 +471,24 @@ static const char *explained_text(const struct summary_climbed *row,
         (void)snprintf(text, AMOUNT_SIZE, "as %.16s", row->in_step_with);
         return text;
     }
-    return slope_text(row->bytes_per_event, "B", "/event", text);
+    return isnan(row->bytes_per_event)
+               ? slope_text(row->bytes_per_hour, "B", "/h", text)
+               : slope_text(row->bytes_per_event, "B", "/event", text);
 }
 
-/* What climbed, how much of memory's growth an event it explains, and how well
- * memory goes with it (of a part of memory: what part of the growth it is). */
+static bool has_events(const struct summary *summary)
+{
+    for (size_t i = 0; i < summary->climbed_count; i++) {
+        if (!isnan(summary->climbed[i].per_event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What climbed, how much of memory's growth an event (or an hour) it explains,
+ * and how well memory goes with it (of a part of memory: what part of the
+ * growth it is). */
 static void print_climbed(const struct printer *printer,
                           const struct summary *summary)
 {
@@ -486,8 +501,9 @@ static void print_climbed(const struct printer *printer,
     name_width = name_width < NAME_WIDTH_MAX ? name_width : NAME_WIDTH_MAX;
     print_heading(printer, "What climbed (best explanation first)");
     (void)fprintf(printer->stream, "  %-*s  %-5s  %9s  %12s  %11s  %19s  %6s\n",
-                  name_width, "what", "kind", "alive", "an event",
-                  "memory each", "explains", "memory");
+                  name_width, "what", "kind", "alive",
+                  has_events(summary) ? "an event" : "an hour", "memory each",
+                  "explains", "memory");
     for (size_t i = 0; i < summary->climbed_count; i++) {
         const struct summary_climbed *row = &summary->climbed[i];
         char text[4][AMOUNT_SIZE];
@@ -500,7 +516,9 @@ static void print_climbed(const struct printer *printer,
             printer->stream, "  %-*.*s  %-5s  %9s  %12s  %11s  %19s  %6s\n",
             name_width, name_width, row->name, row->kind,
             terminal_amount(row->alive, "", false, text[0], AMOUNT_SIZE),
-            slope_text(row->per_event, "", "/event", text[1]),
+            isnan(row->per_event)
+                ? slope_text(row->per_hour, "", "/h", text[1])
+                : slope_text(row->per_event, "", "/event", text[1]),
             terminal_amount(row->each, "B", false, text[2], AMOUNT_SIZE),
             explained_text(row, text[3]), share);
     }

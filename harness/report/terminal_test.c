@@ -105,6 +105,7 @@ static void fill_counts_climbed(struct summary *summary)
     strcpy(other.name, "send_loops");
     strcpy(other.in_step_with, "connection_loops");
     other.bytes_per_event = NAN;
+    other.bytes_per_hour = NAN;
     assert_int_equal(summary_add_climbed(summary, &other), 0);
 }
 
@@ -126,6 +127,7 @@ static void fill_heap_climbed(struct summary *summary)
         .name = "the rest",
         .alive = NAN,
         .per_event = NAN,
+        .per_hour = NAN,
         .with_memory = 0.06,
         .each = NAN,
         .bytes_per_event = 300,
@@ -302,6 +304,35 @@ static void a_bare_series_has_no_churn_rows(void **state)
     summary_deinit(&summary);
 }
 
+static void without_events_what_climbed_is_told_by_the_hour(void **state)
+{
+    (void)state;
+    struct summary summary;
+    const struct summary_climbed site = {
+        .kind = "site",
+        .name = "serve",
+        .alive = 1032,
+        .per_event = NAN,
+        .per_hour = 360000,
+        .with_memory = 1,
+        .each = 2048,
+        .bytes_per_event = NAN,
+        .bytes_per_hour = 360000 * 2048.,
+        .sentence = "serve: 703 MiB an hour",
+    };
+    summary_init(&summary);
+    summary.outcome = JUDGE_CLIMB;
+    assert_int_equal(summary_add_climbed(&summary, &site), 0);
+    char *text = print(&summary, TERMINAL_PLAIN);
+    assert_non_null(strstr(text, "  climbed: serve: 703 MiB an hour\n"));
+    assert_non_null(
+        strstr(text, "  what   kind       alive       an hour  memory each"));
+    assert_non_null(strstr(text, "1,032    +360,000/h        2 KiB          "
+                                 " +703 MiB/h   100 %\n"));
+    free(text);
+    summary_deinit(&summary);
+}
+
 static void amounts_are_for_people(void **state)
 {
     (void)state;
@@ -377,6 +408,7 @@ int main(void)
         cmocka_unit_test(plain_text_is_ascii_of_100_columns),
         cmocka_unit_test(colour_changes_no_words),
         cmocka_unit_test(a_bare_series_has_no_churn_rows),
+        cmocka_unit_test(without_events_what_climbed_is_told_by_the_hour),
         cmocka_unit_test(amounts_are_for_people),
         cmocka_unit_test(a_file_is_no_terminal),
         cmocka_unit_test(a_summary_that_cannot_be_written_says_so),
