@@ -141,7 +141,14 @@ static void leaves_out_what_only_passes_a_wish_on(void **state)
         {"malloc peer_add std::_Function_handler::_M_invoke main", "peer_add"},
         {"malloc xmalloc", "xmalloc"},
         {"calloc mosquitto__calloc context__init main", "context__init"},
-        {"malloc zmalloc sdsdup main", "sdsdup"},
+        {"malloc zmalloc_usable zmalloc sdsdup main", "sdsdup"},
+        {"malloc sqlite3MemMalloc sqlite3Malloc sqlite3DbMallocRawNN "
+         "sqlite3VdbeCreate main",
+         "sqlite3VdbeCreate"},
+        {"malloc ngx_alloc ngx_palloc_large ngx_palloc ngx_http_init main",
+         "ngx_http_init"},
+        {"malloc conn_alloc serve", "conn_alloc"},
+        {"malloc mallocator_new serve", "mallocator_new"},
         {"malloc std::sys::alloc::unix::alloc __rustc::__rust_alloc "
          "alloc::raw_vec::RawVecInner::try_allocate_in "
          "alloc::vec::Vec::with_capacity app::Registry::keep app::main",
