@@ -48,12 +48,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/securebits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -378,11 +380,27 @@ static void *serve(void *unused)
     return NULL;
 }
 
+/* Who gives up its rights does so in all its threads: the C library has each
+ * call setresuid(2) and the like, and aborts the program where that fails in
+ * one and not in another (nptl/nptl_setxid.c). The rights that are kept over it
+ * (PR_SET_KEEPCAPS, then capset(2): setpriv, chronyd, whoever has libcap-ng)
+ * are kept by the thread that asks. Ours keeps all that it is born with, so
+ * that it can follow wherever the program goes. What was |before| is for the
+ * other threads. */
+static void keep_rights(int before, bool is_kept)
+{
+    if (before >= 0) {
+        (void)prctl(PR_SET_SECUREBITS,
+                    is_kept ? before | SECBIT_NO_SETUID_FIXUP : before);
+    }
+}
+
 static bool start_thread(void)
 {
     pthread_attr_t attributes;
     pthread_t thread;
     sigset_t all, before;
+    int bits = prctl(PR_GET_SECUREBITS);
     if (pthread_attr_init(&attributes) != 0) {
         return false;
     }
@@ -390,7 +408,9 @@ static bool start_thread(void)
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    keep_rights(bits, true);
     int result = pthread_create(&thread, &attributes, serve, NULL);
+    keep_rights(bits, false);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attributes);
     return result == 0;

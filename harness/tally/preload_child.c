@@ -6,6 +6,7 @@
  *   c   starts itself once more, which holds 1 MiB: a child that executes
  *   w   forks a worker that allocates 1 MiB, as m does, and holds it
  *   k   kills the child of c or w with SIGKILL, and leaves it a zombie
+ *   b   becomes user and group 65534 in that order, as setpriv(1) does
  *   e   executes itself once more in its own place
  *   t   THREADS threads allocate 1 MiB each, likewise, which stays
  *   u   becomes nobody, as a daemon does that was started as root
@@ -16,6 +17,7 @@
  * With an argument it is a daemon: "hold" holds still, "leak" loses 2 KiB a
  * hundred times a second.
  */
+#include <linux/capability.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +93,20 @@ static void start_child(const char *self)
     }
     (void)close(ready[0]);
     (void)close(ready[1]);
+}
+
+/* The rights to take another group are kept over the first step. */
+static void become_somebody(void)
+{
+    struct __user_cap_header_struct header = {.version =
+                                                  _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    if (syscall(SYS_capget, &header, data) != 0 ||
+        prctl(PR_SET_KEEPCAPS, 1) != 0 || setresuid(65534, 65534, 65534) != 0 ||
+        syscall(SYS_capset, &header, data) != 0 ||
+        setresgid(65534, 65534, 65534) != 0) {
+        abort();
+    }
 }
 
 static void kill_child(void)
@@ -237,6 +254,9 @@ int main(int argc, char **argv)
             break;
         case 'w':
             start_child(NULL);
+            break;
+        case 'b':
+            become_somebody();
             break;
         case 'k':
             kill_child();

@@ -495,6 +495,25 @@ static void a_program_may_close_what_it_does_not_know(void **state)
     end(&f);
 }
 
+/* It is told to every thread, ours too, which must not be the one that fails.
+ */
+static void a_program_gives_up_its_rights_as_without_it(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# skipped: it takes root to become somebody\n");
+        return;
+    }
+    for (int i = 0; i < 20; i++) { /* whenever the thread begins */
+        struct fixture f;
+        begin(&f, libraries[i % 2], "", false);
+        tell(&f, 'b');
+        (void)ask(&f);
+        assert_true(allocated(&f) > 0);
+        end(&f);
+    }
+}
+
 static void threads_and_forks_run_as_without_it(void **state)
 {
     struct fixture f;
@@ -545,6 +564,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_stub_before_glibcs_malloc_is_no_allocator),
         cmocka_unit_test(rights_that_are_given_up_are_not_missed),
         cmocka_unit_test(a_program_may_close_what_it_does_not_know),
+        cmocka_unit_test(a_program_gives_up_its_rights_as_without_it),
         cmocka_unit_test(threads_and_forks_run_as_without_it),
         cmocka_unit_test(nothing_happens_without_a_harness),
     };
