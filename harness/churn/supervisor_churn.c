@@ -203,6 +203,7 @@ void supervisor_thaw(struct slot *slot)
     supervisor_go_on(slot);
     slot->state = SLOT_READY;
     supervisor->counts.ready++;
+    tide_stirred(&supervisor->tide);
     supervisor_churn(supervisor);
 }
 

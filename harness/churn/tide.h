@@ -59,7 +59,8 @@ void tide_begin(struct tide *tide);
 /* A kill was made. */
 void tide_killed(struct tide *tide);
 
-/* What rests has to come to rest anew: a network was healed. */
+/* What rests has to come to rest anew: a network was healed, or one that was
+ * paused goes on. */
 void tide_stirred(struct tide *tide);
 
 /* The run's time is over: true: end it now; false: on_turn() will say so. */
