@@ -325,9 +325,12 @@ static int by_weight(const void *a, const void *b)
 
 /* The slope of a size class is a part of that of memory as the panel has it;
  * that of a site is one of its own observer's, and so is its share. */
-static size_t take_classes(const struct view *view, struct climbed *parts)
+static size_t take_classes(const struct view *view, const struct sites *sites,
+                           struct climbed *parts)
 {
     const struct panel *panel = view->panel;
+    const double padding = sites->padding_share * view->growth;
+    const double growth = view->growth - padding;
     struct climbed all[RANKED_MAX];
     size_t count = 0;
     for (size_t i = 0; i < panel->columns_count && count < RANKED_MAX; i++) {
@@ -337,7 +340,14 @@ static size_t take_classes(const struct view *view, struct climbed *parts)
             continue;
         }
         struct line line = fit_growth(view, column->values);
-        if (line.slope < class_share_min * view->growth ||
+        double alive = line.last_y;
+        if (strcmp(column->name, strrchr(panel_sampled_class, '/') + 1) == 0 &&
+            padding > 0. && line.slope > 0.) {
+            /* Most of it may be other objects, and there by being samples. */
+            alive *= fmax(line.slope - padding, 0.) / line.slope;
+            line.slope -= padding;
+        }
+        if (line.slope < class_share_min * growth ||
             line.slope * line.span_x < class_growth_min * column->quantum ||
             line.certainty < class_certainty_min) {
             continue;
@@ -346,12 +356,12 @@ static size_t take_classes(const struct view *view, struct climbed *parts)
         *row = (struct climbed){
             .kind = CLIMBED_CLASS,
             .column = column,
-            .alive = line.last_y / column->quantum,
+            .alive = alive / column->quantum,
             .per_event =
                 view->has_events ? line.slope / column->quantum : (double)NAN,
             .per_hour = fit_rows(view, panel->t_s, column->values).slope *
                         3600. / column->quantum,
-            .with_memory = fmin(line.slope / view->growth, 1.),
+            .with_memory = fmin(line.slope / growth, 1.),
             .each = column->quantum,
             .explains = line.slope,
         };
@@ -392,7 +402,7 @@ static size_t take_parts(const struct view *view, const struct sites *sites,
         return 0;
     }
     size_t count = take_sites(view, sites, parts);
-    count += take_classes(view, parts + count);
+    count += take_classes(view, sites, parts + count);
     qsort(parts, count, sizeof *parts, by_weight);
     return count;
 }
@@ -419,7 +429,8 @@ static double left_by_sites(const struct view *view, const struct sites *sites)
     for (size_t i = 0; i < sites->grown_count; i++) {
         share += sites->grown[i].share;
     }
-    return sites->grown_count > 0 ? fmax(0., (1. - share) * view->growth)
+    double growth = (1. - sites->padding_share) * view->growth;
+    return sites->grown_count > 0 ? fmax(0., (1. - share) * growth)
                                   : (double)NAN;
 }
 

@@ -261,6 +261,26 @@ static void a_leak_that_nothing_counts_is_laid_at_a_size_class(void **state)
     assert_non_null(strstr(made.ranking[0].sentence, "memory alone"));
 }
 
+/* Of jemalloc's profiler, which keeps each sample in one of 16 KiB. */
+static void regions_of_samples_are_no_size_class_that_grows(void **state)
+{
+    (void)state;
+    struct made made;
+    struct sites sites = {.dumps_count = 9};
+    make_silent_leak(&made);
+    double *sampled = add(&made, &class, "16384", 16384);
+    for (int i = 0; i < ROWS; i++) {
+        sampled[i] = 16384. * (3 + i);
+        made.values[0][i] += sampled[i];
+    }
+    assert_true(rank(&made, &sites) >= 2);
+    assert_string_equal(made.ranking[0].name, "16384");
+    sites.padding_share = 16384. / (16384. + 64 * 30);
+    assert_int_equal(rank(&made, &sites), 1);
+    assert_string_equal(made.ranking[0].name, "64");
+    assert_true(made.ranking[0].with_memory > 0.9);
+}
+
 static void a_call_site_comes_before_a_cache_that_goes_badly(void **state)
 {
     (void)state;
@@ -420,6 +440,7 @@ int main(void)
         cmocka_unit_test(what_was_judged_level_comes_behind_what_climbs),
         cmocka_unit_test(what_is_most_of_a_climb_climbs),
         cmocka_unit_test(a_leak_that_nothing_counts_is_laid_at_a_size_class),
+        cmocka_unit_test(regions_of_samples_are_no_size_class_that_grows),
         cmocka_unit_test(a_call_site_comes_before_a_cache_that_goes_badly),
         cmocka_unit_test(a_count_comes_before_the_sites_that_it_is_made_of),
         cmocka_unit_test(without_events_growth_is_told_by_the_hour),

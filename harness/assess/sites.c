@@ -258,7 +258,13 @@ static int measure(const struct choice *choice, struct site_history *history,
         return -ENOMEM;
     }
     fill_axes(choice, x, held);
+    double gross = line_fit(x, held, choice->count).slope;
+    for (size_t i = 0; i < choice->count; i++) {
+        held[i] -= history->padding[i];
+    }
     double whole = line_fit(x, held, choice->count).slope;
+    sites->padding_share =
+        gross > 0. ? fmin(fmax(1. - whole / gross, 0.), 1.) : 0.;
     int count = 0;
     if (whole > 0.) {
         count = merge_rows(history, rows, find_moving(history, x, whole, rows));

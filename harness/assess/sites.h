@@ -27,7 +27,7 @@ struct site_growth {
     char text[200];                      /* with its place and callers */
     double bytes, objects;               /* at the last profile */
     double bytes_growth, objects_growth; /* an event; an hour without any */
-    double share; /* 0 to 1: of the growth of allocated heap */
+    double share; /* 0 to 1: of the growth of allocated heap, less padding */
 };
 
 struct sites {
@@ -36,7 +36,10 @@ struct sites {
     struct site_growth grown[SITES_MAX]; /* most first */
     size_t grown_count;
     size_t others_count; /* that grow as surely, and less */
-    double others_share; /* of the growth of allocated heap */
+    double others_share; /* likewise of the growth */
+    /* 0 to 1: of the growth of allocated heap what jemalloc's samples hold
+     * themselves, in regions of their own, however small the objects are. */
+    double padding_share;
 };
 
 /* Of the role of |memory|, and of its observer if it is of one alone. |folder|:

@@ -181,6 +181,37 @@ static void without_events_growth_is_an_hours(void **state)
     remove_dumps();
 }
 
+/* Ten objects a row are lost; each is a sample, in a region of jemalloc's. */
+static void shares_are_of_what_samples_do_not_hold(void **state)
+{
+    const double padding = 10. * (16384. - 64.);
+    (void)state;
+    struct made made;
+    struct sites sites;
+    begin(&made);
+    for (int i = 0; i < ROWS; i++) {
+        char path[160];
+        FILE *file = fopen(
+            dumps_path(folder, "daemon-1", (uint32_t)i + 1, path, sizeof path),
+            "we");
+        assert_non_null(file);
+        (void)fprintf(file,
+                      "heap_v2/1\n  t*: %d: %d [0: 0]\n@ 0x%lx\n"
+                      "  t*: %d: %d [0: 0]\n\nMAPPED_LIBRARIES:\n",
+                      1 + 10 * i, 64 * (1 + 10 * i),
+                      (unsigned long)(uintptr_t)leak_here + 1, 1 + 10 * i,
+                      64 * (1 + 10 * i));
+        assert_int_equal(fclose(file), 0);
+        made.values[1][i] = 1e6 + 640. * i + padding * i;
+    }
+    assert_int_equal(sites_find(folder, &made.panel, &made.columns[1], &sites),
+                     0);
+    assert_int_equal(sites.grown_count, 1);
+    assert_true(fabs(sites.grown[0].share - 1.) < 0.01);
+    assert_true(fabs(sites.padding_share - padding / (padding + 640.)) < 0.01);
+    remove_dumps();
+}
+
 static void few_profiles_or_none_say_nothing(void **state)
 {
     (void)state;
@@ -229,6 +260,7 @@ int main(void)
         cmocka_unit_test(the_function_that_leaks_is_named_with_its_share),
         cmocka_unit_test(ebbs_that_did_not_settle_are_left_out),
         cmocka_unit_test(without_events_growth_is_an_hours),
+        cmocka_unit_test(shares_are_of_what_samples_do_not_hold),
         cmocka_unit_test(few_profiles_or_none_say_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

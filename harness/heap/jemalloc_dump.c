@@ -10,6 +10,7 @@ struct reader {
     const char *end;
     int line; /* of what stands at |at|, from 1 */
     struct profile *profile;
+    double padding_before; /* of what the profile held already */
     struct err *err;
 };
 
@@ -247,10 +248,10 @@ static int read_build_id(const struct reader *reader, const char *line,
 }
 
 /* Its samples lie where they would have lain anyway. */
-static void mark_as_ours(struct profile *profile)
+static void mark_as_ours(const struct reader *reader)
 {
-    profile->kind = PROFILE_SAMPLED;
-    profile->padding_bytes = 0;
+    reader->profile->kind = PROFILE_SAMPLED;
+    reader->profile->padding_bytes = reader->padding_before;
 }
 
 static int read_maps(struct reader *reader)
@@ -264,7 +265,7 @@ static int read_maps(struct reader *reader)
             continue;
         }
         if (take_text(&at, line + size, our_sampler)) {
-            mark_as_ours(reader->profile);
+            mark_as_ours(reader);
             continue;
         }
         r = take_text(&at, line + size, build_id_key)
@@ -305,6 +306,7 @@ int jemalloc_dump_parse(const char *file, const char *text, size_t size,
                             .at = text,
                             .end = text + size,
                             .profile = profile,
+                            .padding_before = profile->padding_bytes,
                             .err = err};
     uint32_t places[PROFILE_STACK_MAX];
     const char *line = NULL;

@@ -82,9 +82,11 @@ static int load_one(struct site_history *history, struct idmap *map,
                     const char *path, size_t dump, struct err *err)
 {
     size_t first = history->profile.sites_count;
+    history->profile.padding_bytes = 0.;
     int r = profile_read(path, &history->profile, &history->taken_s,
                          &history->notes, err);
     if (r == 0) {
+        history->padding[dump] = history->profile.padding_bytes;
         return take_sites(history, map, first, dump);
     }
     if (r == -ENOMEM || r == -E2BIG) {
@@ -100,6 +102,7 @@ static void mark_gap(struct site_history *history, size_t dump)
         history->rows[i].bytes[dump] = NAN;
         history->rows[i].objects[dump] = NAN;
     }
+    history->padding[dump] = NAN;
 }
 
 int site_history_load(const char *const *paths, size_t count,

@@ -36,6 +36,8 @@ struct site_history {
     size_t dumps_count;
     struct site_history_row *rows;
     size_t rows_count, rows_room;
+    /* What the samples themselves held: see profile.padding_bytes. */
+    double padding[SITE_HISTORY_DUMPS_MAX];
     int64_t taken_s; /* when the last of them was written */
     struct symbols_notes notes;
 };

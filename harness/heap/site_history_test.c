@@ -227,6 +227,32 @@ static void stacks_that_read_the_same_are_one(void **state)
     site_history_deinit(&history);
 }
 
+/* jemalloc keeps each sample in a region of its own: of the second dump two of
+ * 64 bytes. */
+static void what_samples_hold_themselves_is_known_of_each_dump(void **state)
+{
+    (void)state;
+    struct site_history history;
+    struct err err = {0};
+    for (int k = 0; k < 2; k++) {
+        FILE *file = fopen(paths[k], "we");
+        assert_non_null(file);
+        (void)fprintf(file,
+                      "heap_v2/64\n  t*: %d: %d [0: 0]\n@ 0x%lx\n"
+                      "  t*: %d: %d [0: 0]\n",
+                      1 + k, 64 * (1 + k), in(leak_here), 1 + k, 64 * (1 + k));
+        put_maps(file);
+        if (k == 0) {
+            (void)fputs("sampler: plateau\n", file);
+        }
+        assert_int_equal(fclose(file), 0);
+    }
+    assert_int_equal(site_history_load(list, 2, &history, &err), 0);
+    assert_true(history.padding[0] == 0.);
+    assert_true(history.padding[1] == 2. * (16384 - 64));
+    site_history_deinit(&history);
+}
+
 static void a_dump_that_was_cut_off_is_a_gap(void **state)
 {
     (void)state;
@@ -287,6 +313,7 @@ int main(void)
         cmocka_unit_test(names_only_what_is_asked_for),
         cmocka_unit_test(what_passes_a_wish_on_is_named_only_if_it_is_all),
         cmocka_unit_test(stacks_that_read_the_same_are_one),
+        cmocka_unit_test(what_samples_hold_themselves_is_known_of_each_dump),
         cmocka_unit_test(a_dump_that_was_cut_off_is_a_gap),
         cmocka_unit_test(none_that_can_be_read_is_said),
     };
