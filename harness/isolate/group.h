@@ -7,10 +7,10 @@
  * together.
  *
  * The tree with the memory controller is looked for, never assumed: version 2
- * (cgroups(7), Documentation/admin-guide/cgroup-v2.rst) or version 1. The
- * groups are made under the one that we are in; in version 2, where a group
- * that holds processes hands nothing on, beside it. That takes the right to
- * write there: root's, or a delegated tree (systemd-run --user --scope).
+ * (cgroups(7), Documentation/admin-guide/cgroup-v2.rst) or version 1. Where in
+ * it they are made is in group_base.h. That takes the right to write there:
+ * root's, or a delegated tree (a unit with Delegate=yes, or any of a user's
+ * own: systemd-run --user --scope).
  *
  * The groups are empty folders once their processes have ended; group_free()
  * and, when the supervisor was killed, group_remove() take them away. What both

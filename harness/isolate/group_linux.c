@@ -1,11 +1,13 @@
 /* Happy path: group_new() finds the tree in /proc/self/mountinfo and our place
- * in it in /proc/self/cgroup, makes "plateau-PID-N" there, and a folder in that
- * for each place. Failure modes: there is no tree, or it is read-only, or not
- * ours to write (nothing is made, and why is said); a group cannot be removed
- * while somebody is in it (rmdir says EBUSY, and it stays). */
+ * in it in /proc/self/cgroup, makes "plateau-PID-N" where group_base.h says,
+ * and a folder in that for each place. Failure modes: there is no tree, or it
+ * is read-only, or not ours to write (nothing is made, and why is said); a
+ * group cannot be removed while somebody is in it (rmdir says EBUSY, and it
+ * stays). */
 #include "isolate/group.h"
 
 #include "host.h"
+#include "isolate/group_base.h"
 #include "isolate/group_tree.h"
 
 #include <dirent.h>
@@ -42,68 +44,8 @@ struct group {
     char folder[HOST_PATH_MAX];
 };
 
-/* --- the tree ---------------------------------------------------------------
- */
-
-/* Where groups with memory figures can be made: version 1, under our own;
- * version 2, there if it hands the controller on, else beside it. */
-static bool find_base(const struct group_tree *tree,
-                      char ret_folder[HOST_PATH_MAX])
-{
-    if (group_tree_place(tree, 0, ret_folder) != 0) {
-        return false;
-    }
-    if (tree->version == 2 &&
-        !group_tree_has_word(ret_folder, "cgroup.subtree_control", "memory")) {
-        char *slash = strrchr(ret_folder, '/');
-        if (strlen(ret_folder) <= strlen(tree->folder) || slash == NULL) {
-            return false;
-        }
-        *slash = '\0';
-        return group_tree_has_word(ret_folder, "cgroup.subtree_control",
-                                   "memory");
-    }
-    return true;
-}
-
-/* The tree with memory figures, and where in it groups can be made. 0 or
- * -errno. */
-static int find_tree(struct group_tree *ret_tree, char ret_base[HOST_PATH_MAX])
-{
-    struct group_trees *trees = calloc(1, sizeof *trees);
-    if (trees == NULL) {
-        return -ENOMEM;
-    }
-    int result = group_trees_find(trees);
-    size_t at = 0;
-    while (at < trees->count && !(trees->list[at].has_memory &&
-                                  find_base(&trees->list[at], ret_base))) {
-        at++;
-    }
-    if (result == 0 && at < trees->count) {
-        *ret_tree = trees->list[at];
-    } else if (result == 0) {
-        result = -ENOENT;
-    }
-    free(trees);
-    return result;
-}
-
 /* --- ending -----------------------------------------------------------------
  */
-
-static int write_word(const char *folder, const char *name, const char *word)
-{
-    char path[PATH_SIZE + LINE_SIZE];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    int result = write(fd, word, strlen(word)) < 0 ? -errno : 0;
-    (void)close(fd);
-    return result;
-}
 
 static bool is_listed(int64_t pid, const int64_t *pids, size_t count)
 {
@@ -144,7 +86,7 @@ static bool kill_listed(const char *folder)
 
 bool group_kill(const char *folder)
 {
-    if (write_word(folder, "cgroup.kill", "1") != 0) {
+    if (group_tree_write_word(folder, "cgroup.kill", "1") != 0) {
         return kill_listed(folder);
     }
     /* "populated 1" is the file's first line (cgroups(7)). */
@@ -154,7 +96,7 @@ bool group_kill(const char *folder)
 /* --- removing ---------------------------------------------------------------
  */
 
-void group_remove(const char *folder)
+static void remove_folders(const char *folder)
 {
     char path[PATH_SIZE + LINE_SIZE];
     DIR *entries = opendir(folder);
@@ -169,6 +111,18 @@ void group_remove(const char *folder)
         (void)closedir(entries);
     }
     (void)rmdir(folder);
+}
+
+void group_remove(const char *folder)
+{
+    char base[PATH_SIZE];
+    const char *slash = strrchr(folder, '/');
+    remove_folders(folder);
+    if (slash != NULL &&
+        snprintf(base, sizeof base, "%.*s", (int)(slash - folder), folder) <
+            (int)sizeof base) {
+        group_base_close(base);
+    }
 }
 
 /* Whether it is of a run that is over: its supervisor is not there, and it is
@@ -191,7 +145,7 @@ static void remove_stale(const char *base)
         if (strncmp(entry->d_name, name_start, strlen(name_start)) == 0) {
             (void)snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
             if (is_stale(path, entry->d_name)) {
-                group_remove(path);
+                remove_folders(path);
             }
         }
     }
@@ -225,42 +179,71 @@ static int make_run_group(struct group *group, const char *base)
     if (result != 0) {
         return result;
     }
-    result =
-        group->tree.version == 2
-            ? write_word(group->folder, "cgroup.subtree_control", "+memory")
-            : 0;
+    result = group->tree.version == 2
+                 ? group_tree_write_word(group->folder,
+                                         "cgroup.subtree_control", "+memory")
+                 : 0;
     if (result != 0) {
-        group_remove(group->folder);
+        remove_folders(group->folder);
+    }
+    return result;
+}
+
+/* Makes it where we may in the tree |group|->tree. -ENOENT and no word: there
+ * is no such place in it. */
+static int make_in_tree(struct group *group, struct err *err)
+{
+    char own[HOST_PATH_MAX];
+    char base[HOST_PATH_MAX];
+    int result = group_tree_place(&group->tree, 0, own);
+    if (result != 0 || !group->tree.has_memory) {
+        return -ENOENT;
+    }
+    result = -ENOENT;
+    for (enum group_base_way way = 0; way < GROUP_BASE_WAYS; way++) {
+        if (group_base_open(way, group->tree.version, group->tree.folder, own,
+                            base) != 0) {
+            continue;
+        }
+        remove_stale(base);
+        result = make_run_group(group, base);
+        if (result == 0) {
+            return 0;
+        }
+        err_set(err, base, 0, 0, "no group can be made there: %s",
+                strerror(-result));
+        group_base_close(base);
     }
     return result;
 }
 
 int group_new(struct group **ret_group, struct err *err)
 {
-    char base[HOST_PATH_MAX];
     struct group *group = calloc(1, sizeof *group);
-    if (group == NULL) {
-        err_set(err, NULL, 0, 0, "out of memory");
-        return -ENOMEM;
-    }
-    int result = find_tree(&group->tree, base);
+    struct group_trees *trees = calloc(1, sizeof *trees);
+    int result = group != NULL && trees != NULL ? 0 : -ENOMEM;
     if (result != 0) {
+        err_set(err, NULL, 0, 0, "out of memory");
+        goto out;
+    }
+    (void)group_trees_find(trees);
+    result = -ENOENT;
+    for (size_t i = 0; i < trees->count && result == -ENOENT; i++) {
+        group->tree = trees->list[i];
+        result = make_in_tree(group, err);
+    }
+    if (result == 0) {
+        *ret_group = group;
+        group = NULL;
+    } else if (result == -ENOENT) {
         err_set(err, NULL, 0, 0,
                 "no tree of control groups hands the memory controller on to "
                 "where we are");
-        free(group);
-        return result;
     }
-    remove_stale(base);
-    result = make_run_group(group, base);
-    if (result != 0) {
-        err_set(err, base, 0, 0, "no group can be made there: %s",
-                strerror(-result));
-        free(group);
-        return result;
-    }
-    *ret_group = group;
-    return 0;
+out:
+    free(trees);
+    free(group);
+    return result;
 }
 
 /* Version 1 has no memory.max. What is swapped out would get round the limit
@@ -270,10 +253,10 @@ static int limit_memory(int version, const char *folder, uint64_t bytes)
     char number[32];
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)bytes);
     if (version == 1) {
-        return write_word(folder, "memory.limit_in_bytes", number);
+        return group_tree_write_word(folder, "memory.limit_in_bytes", number);
     }
-    (void)write_word(folder, "memory.swap.max", "0");
-    return write_word(folder, "memory.max", number);
+    (void)group_tree_write_word(folder, "memory.swap.max", "0");
+    return group_tree_write_word(folder, "memory.max", number);
 }
 
 int group_add(struct group *group, const char *name,

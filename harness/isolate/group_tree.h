@@ -56,6 +56,10 @@ bool group_tree_is_group(const char *folder);
 bool group_tree_has_word(const char *folder, const char *name,
                          const char *word);
 
+/* Writes |word| to the file |name| in |folder|. 0 or -errno. */
+int group_tree_write_word(const char *folder, const char *name,
+                          const char *word);
+
 /* Told of each group: 0 to go on, else the walk ends with that result. */
 typedef int group_tree_visit(void *context, const char *path, const char *name);
 

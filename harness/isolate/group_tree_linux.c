@@ -6,11 +6,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { LINE_SIZE = 4096, FILE_NAME_MAX = 64 };
 
@@ -40,6 +42,23 @@ bool group_tree_has_word(const char *folder, const char *name, const char *word)
                has_word(line, word, strlen(word));
     (void)fclose(file);
     return has;
+}
+
+int group_tree_write_word(const char *folder, const char *name,
+                          const char *word)
+{
+    char path[HOST_PATH_MAX + FILE_NAME_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >=
+        (int)sizeof path) {
+        return -ENAMETOOLONG;
+    }
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    int result = write(fd, word, strlen(word)) < 0 ? -errno : 0;
+    (void)close(fd);
+    return result;
 }
 
 /* --- mounts -----------------------------------------------------------------
