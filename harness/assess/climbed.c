@@ -22,6 +22,9 @@ static const double start_dropped = 0.15; /* of the rows: warm-up */
  * read one moment apart now and then, they differ by as much. */
 static const double alike_open_factor = 4.;
 static const double alike_open = 1e-4;
+/* One thing under two names goes with itself as well as this. */
+static const double same_open = 1e-3;
+static const double same_slope = 0.02;
 static const double badly_open =
     0.125; /* all that leave more go with it badly */
 static const double alike_factor = 1.5; /* likewise for their growth */
@@ -110,9 +113,18 @@ static int by_open(const void *a, const void *b)
                       : (left->open > right->open) - (left->open < right->open);
 }
 
+/* One thing under two names, counted one moment apart now and then. */
+static bool is_same(const struct view *view, const struct climbed *a,
+                    const struct climbed *b)
+{
+    struct line line = fit_rows(view, a->column->values, b->column->values);
+    return 1. - line.fit <= same_open && fabs(line.slope - 1.) <= same_slope;
+}
+
 /* Ranks begin at their best: a fixed scale would have steps, with what is alike
  * now and then on both sides of one, and what is not on the same. */
-static void put_in_ranks(struct climbed *all, size_t count)
+static void put_in_ranks(const struct view *view, struct climbed *all,
+                         size_t count)
 {
     const struct climbed *best = all;
     int rank = 0;
@@ -122,29 +134,43 @@ static void put_in_ranks(struct climbed *all, size_t count)
             goes_badly(best)
                 ? goes_badly(&all[i])
                 : all[i].open <=
-                      fmax(alike_open, alike_open_factor * best->open);
+                          fmax(alike_open, alike_open_factor * best->open) ||
+                      is_same(view, best, &all[i]);
         if (!is_alike || all[i].column->is_level != best->column->is_level) {
             best = &all[i];
             rank++;
         }
         all[i].rank = rank;
+        /* Likewise its growth: what is about as much as the best's is 0. */
+        all[i].size = (int)round(log(all[i].per_hour / best->per_hour) /
+                                 log(alike_factor));
     }
 }
 
-static int size_of(double growth)
+/* Of one thing under two names the judge may have been sure by the one and not
+ * by the other, which says nothing of either. */
+static void share_verdicts(const struct view *view, struct climbed *all,
+                           size_t count)
 {
-    return (int)round(log(growth) / log(alike_factor));
+    for (size_t i = 0; i < count; i++) {
+        all[i].has_climbed = all[i].column->has_climbed;
+        for (size_t k = 0; k < count && !all[i].has_climbed; k++) {
+            all[i].has_climbed = all[k].column->has_climbed &&
+                                 all[k].rank == all[i].rank &&
+                                 is_same(view, &all[i], &all[k]);
+        }
+    }
 }
 
 static int compare_counts(const void *a, const void *b)
 {
     const struct climbed *left = a, *right = b;
     const struct panel_column *l = left->column, *r = right->column;
-    int size = size_of(left->per_hour) - size_of(right->per_hour);
+    int size = left->size - right->size;
     int kind = (int)left->kind - (int)right->kind;
     const int keys[] = {
         left->rank - right->rank,
-        (int)r->has_climbed - (int)l->has_climbed,
+        (int)right->has_climbed - (int)left->has_climbed,
         goes_badly(left) ? kind : size,
         goes_badly(left) ? size : kind,
     };
@@ -209,8 +235,9 @@ static size_t take_counts(const struct view *view, struct climbed *all)
             count++;
         }
     }
-    if (count > 1) {
-        put_in_ranks(all, count);
+    if (count > 0) {
+        put_in_ranks(view, all, count);
+        share_verdicts(view, all, count);
         qsort(all, count, sizeof *all, compare_counts);
     }
     return count < CLIMBED_COUNTS_MAX ? count : CLIMBED_COUNTS_MAX;
@@ -266,7 +293,7 @@ static double put_first(const struct view *view, const struct joint *joint,
         row->each = joint->each[i];
         double growth = view->has_events ? row->per_event : row->per_hour;
         row->explains = fmin(row->each * growth, view->growth);
-        row->is_sure = row->column->has_climbed ||
+        row->is_sure = row->has_climbed ||
                        (view->memory->has_climbed && !row->column->is_level &&
                         row->explains >= most * view->growth);
         together += row->explains;

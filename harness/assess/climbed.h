@@ -8,11 +8,12 @@
  * qualifies when a line through its growth explains most of it and the growth
  * is more than a few; what the judge called level comes last all the same.
  * First comes the count that goes best with the memory; of those that go with
- * it about as well as the best, what the judge called a CLIMB comes first, then
- * that of which there are fewer (of a connection and its three timers, the
- * connection), then pairs before gauges: a gauge may be a cache that is
- * filling, a pair that climbs is a leak by its nature. Where memory does not
- * climb, or goes badly with every count, pairs come before that.
+ * it about as well as the best, or are the same thing under another name, what
+ * the judge called a CLIMB (under either name) comes first, then that of which
+ * there are fewer (of a connection and its three timers, the connection), then
+ * pairs before gauges: a gauge may be a cache that is filling, a pair that
+ * climbs is a leak by its nature. Where memory does not climb, or goes badly
+ * with every count, pairs come before that.
  *
  * What a count explains of memory's growth, in bytes an event, is the bytes
  * for one of it (least squares of memory on it) times its growth an event.
@@ -66,8 +67,10 @@ struct climbed {
                          * are no events; NaN: not known, or as |in_step_with| */
     double bytes_per_event; /* the same; NaN where there are no events */
     const struct panel_column *in_step_with; /* a count above; NULL */
-    double open;  /* of a count: 0 to 1, of memory's variance; 1: not known */
-    int rank;     /* of a count: 0 go best with memory; the same: alike */
+    double open; /* of a count: 0 to 1, of memory's variance; 1: not known */
+    int rank;    /* of a count: 0 go best with memory; the same: alike */
+    int size;    /* of a count: how much it grows beside the best of its rank */
+    bool has_climbed; /* so said the judge, of it or of the same thing */
     bool is_sure; /* of a fitted count: it climbs, or is most of what does */
     char sentence[CLIMBED_SENTENCE_SIZE];
 };

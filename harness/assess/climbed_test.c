@@ -183,6 +183,24 @@ static void the_same_thing_under_two_names_is_one(void **state)
     assert_ptr_equal(made.ranking[1].in_step_with, &made.columns[1]);
 }
 
+/* Of the second name the judge was sure, and memory goes better with it. */
+static void one_thing_has_one_verdict(void **state)
+{
+    (void)state;
+    struct made made;
+    begin(&made);
+    double *loops = add(&made, &pair, "loops", 1);
+    double *connections = add(&made, &gauge, "connections", 1);
+    made.columns[2].has_climbed = true;
+    for (int i = 0; i < ROWS; i++) {
+        loops[i] = floor(20 * i + noise(&made, 16));
+        connections[i] = loops[i] + (i % 5 == 0 ? 6 : 0);
+        made.values[0][i] = 5e5 + 4000 * connections[i];
+    }
+    assert_int_equal(rank(&made, &no_sites), 3);
+    assert_string_equal(made.ranking[0].name, "loops");
+}
+
 static void what_was_judged_level_comes_behind_what_climbs(void **state)
 {
     (void)state;
@@ -437,6 +455,7 @@ int main(void)
         cmocka_unit_test(what_is_in_step_is_not_counted_twice),
         cmocka_unit_test(what_goes_nearly_as_well_is_no_better_for_being_fewer),
         cmocka_unit_test(the_same_thing_under_two_names_is_one),
+        cmocka_unit_test(one_thing_has_one_verdict),
         cmocka_unit_test(what_was_judged_level_comes_behind_what_climbs),
         cmocka_unit_test(what_is_most_of_a_climb_climbs),
         cmocka_unit_test(a_leak_that_nothing_counts_is_laid_at_a_size_class),
