@@ -11,6 +11,7 @@ static const char tally_room[] = "tally/";
 static const char preload_variable[] = "LD_PRELOAD=";
 
 enum evidence {
+    EVIDENCE_NONE,    /* nothing was read */
     EVIDENCE_OUTSIDE, /* no tally */
     EVIDENCE_TALLY,   /* which says nothing of the heap */
     EVIDENCE_HEAP,
@@ -22,7 +23,7 @@ static enum evidence evidence_of(int64_t slot_id, enum extent extent,
                                  const struct store_series *series,
                                  size_t count)
 {
-    enum evidence evidence = EVIDENCE_OUTSIDE;
+    enum evidence evidence = EVIDENCE_NONE;
     for (size_t i = 0; i < count; i++) {
         if (series[i].slot_id != slot_id) {
             continue;
@@ -34,6 +35,8 @@ static enum evidence evidence_of(int64_t slot_id, enum extent extent,
         }
         if (strncmp(series[i].metric, tally_room, sizeof tally_room - 1) == 0) {
             evidence = EVIDENCE_TALLY;
+        } else if (evidence == EVIDENCE_NONE) {
+            evidence = EVIDENCE_OUTSIDE;
         }
     }
     return evidence;
@@ -58,6 +61,8 @@ static bool was_preloaded(const struct run_facts *facts, const char *name)
 static const char *sentence(enum evidence evidence, bool is_preloaded)
 {
     switch (evidence) {
+    case EVIDENCE_NONE:
+        return "nothing of it was recorded";
     case EVIDENCE_HEAP:
         return "what its allocator counts, and private memory";
     case EVIDENCE_HEAPS:

@@ -75,6 +75,14 @@ static void a_library_that_gave_no_tally_is_missed(void **state)
                            "library before it gave none"));
 }
 
+static void nobody_is_blamed_for_what_was_never_read(void **state)
+{
+    (void)state;
+    assert_string_equal(tell("LD_PRELOAD={preload}", &no_panel, NULL, 0),
+                        "server: nothing of it was recorded; "
+                        "proxy: nothing of it was recorded");
+}
+
 static void a_tally_is_told_from_figures_of_the_heap(void **state)
 {
     const struct store_series series[] = {
@@ -122,6 +130,7 @@ int main(void)
         cmocka_unit_test(a_program_without_a_tally_is_judged_from_outside),
         cmocka_unit_test(a_library_that_gave_no_tally_is_missed),
         cmocka_unit_test(figures_of_one_process_of_several_are_told),
+        cmocka_unit_test(nobody_is_blamed_for_what_was_never_read),
         cmocka_unit_test(a_tally_is_told_from_figures_of_the_heap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
