@@ -189,8 +189,20 @@ static int make_run_group(struct group *group, const char *base)
     return result;
 }
 
-/* Makes it where we may in the tree |group|->tree. -ENOENT and no word: there
- * is no such place in it. */
+static void blame_place(const char *base, int result, struct err *err)
+{
+    if (result == -EBUSY) {
+        err_set(err, base, 0, 0,
+                "no group can be made there, for others than plateau are in "
+                "it; let it be the unit's only process");
+    } else {
+        err_set(err, base, 0, 0, "no group can be made there: %s",
+                strerror(-result));
+    }
+}
+
+/* Makes it where we may in the tree |group|->tree; of several reasons why not
+ * the first counts. -ENOENT and no word: there is no such place in it. */
 static int make_in_tree(struct group *group, struct err *err)
 {
     char own[HOST_PATH_MAX];
@@ -201,18 +213,23 @@ static int make_in_tree(struct group *group, struct err *err)
     }
     result = -ENOENT;
     for (enum group_base_way way = 0; way < GROUP_BASE_WAYS; way++) {
-        if (group_base_open(way, group->tree.version, group->tree.folder, own,
-                            base) != 0) {
-            continue;
+        int why = group_base_open(way, group->tree.version, group->tree.folder,
+                                  own, base);
+        bool is_open = why == 0;
+        if (is_open) {
+            remove_stale(base);
+            why = make_run_group(group, base);
         }
-        remove_stale(base);
-        result = make_run_group(group, base);
-        if (result == 0) {
+        if (why == 0) {
             return 0;
         }
-        err_set(err, base, 0, 0, "no group can be made there: %s",
-                strerror(-result));
-        group_base_close(base);
+        if (result == -ENOENT && why != -ENOENT) {
+            blame_place(base, why, err);
+            result = why;
+        }
+        if (is_open) {
+            group_base_close(base);
+        }
     }
     return result;
 }
