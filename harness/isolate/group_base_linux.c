@@ -118,16 +118,16 @@ static int leave(const char *own)
 /* --- the ways ---------------------------------------------------------------
  */
 
-/* systemd says so since version 251 (systemd.resource-control(5)), but not of a
- * user's scopes: what belongs to somebody who is not root was given to them. */
+/* systemd says so since version 251 (systemd.resource-control(5)); one of a
+ * user's own may not. Being the owner is not enough: systemd stops a unit in
+ * which the kernel has killed somebody for want of memory, unless it was
+ * delegated (systemd.service(5), OOMPolicy=), and limits are there to be hit.
+ */
 static bool is_delegated(const char *own)
 {
-    struct stat st;
     char value[2] = "";
-    bool is_told = getxattr(own, "user.delegate", value, sizeof value) == 1 &&
-                   value[0] == '1';
-    return is_told ||
-           (geteuid() != 0 && stat(own, &st) == 0 && st.st_uid == geteuid());
+    return getxattr(own, "user.delegate", value, sizeof value) == 1 &&
+           value[0] == '1';
 }
 
 static int open_beside(const char *top, const char *own,

@@ -134,10 +134,7 @@ static void a_group_that_was_given_to_us_is_left_for_a_leaf(void **state)
     char number[32];
     (void)state;
     (void)snprintf(number, sizeof number, "%d", (int)getpid());
-    if (geteuid() == 0) {
-        assert_int_equal(open_way(GROUP_BASE_DELEGATED, 2, "slice/unit"),
-                         -ENOENT);
-    }
+    assert_int_equal(open_way(GROUP_BASE_DELEGATED, 2, "slice/unit"), -ENOENT);
     if (!set_delegated("slice/unit")) {
         return;
     }
@@ -156,11 +153,12 @@ static void give_to(uid_t uid, const char *path)
     assert_int_equal(chown(full, uid, (gid_t)-1), 0);
 }
 
-/* As all units of a user's own systemd do. */
-static void what_belongs_to_who_is_not_root_was_given_to_them(void **state)
+/* As all units of a user's own systemd do, delegated or not. */
+static void what_belongs_to_us_is_not_thereby_delegated(void **state)
 {
     enum { NOBODY = 65534 };
     static const char *const paths[] = {
+        "",
         "slice/unit",
         "slice/unit/cgroup.procs",
         "slice/unit/cgroup.subtree_control",
@@ -172,19 +170,17 @@ static void what_belongs_to_who_is_not_root_was_given_to_them(void **state)
         (void)printf("# skipped: only root gives away what it has\n");
         return;
     }
-    give_to(NOBODY, "");
-    assert_int_equal(seteuid(NOBODY), 0);
-    int before = open_way(GROUP_BASE_DELEGATED, 2, "slice/unit");
-    assert_int_equal(seteuid(0), 0);
-    assert_int_equal(before, -ENOENT);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         give_to(NOBODY, paths[i]);
     }
     assert_int_equal(seteuid(NOBODY), 0);
-    int after = open_way(GROUP_BASE_DELEGATED, 2, "slice/unit");
+    int delegated = open_way(GROUP_BASE_DELEGATED, 2, "slice/unit");
+    int beside = open_way(GROUP_BASE_BESIDE, 2, "slice/unit");
     assert_int_equal(seteuid(0), 0);
-    assert_int_equal(after, 0);
-    file_holds("slice/unit/cgroup.subtree_control", "+memory");
+    assert_int_equal(delegated, -ENOENT);
+    assert_int_equal(beside, 0);
+    base_is("slice");
+    file_holds("slice/unit/cgroup.subtree_control", "");
 }
 
 static void where_none_is_above_ours_is_left_too(void **state)
@@ -236,7 +232,7 @@ int main(void)
         TEST(version_1_hands_on_from_where_we_are),
         TEST(who_holds_processes_has_groups_beside_it),
         TEST(a_group_that_was_given_to_us_is_left_for_a_leaf),
-        TEST(what_belongs_to_who_is_not_root_was_given_to_them),
+        TEST(what_belongs_to_us_is_not_thereby_delegated),
         TEST(where_none_is_above_ours_is_left_too),
         TEST(a_group_without_memory_is_not_left),
         TEST(strangers_are_not_moved),
