@@ -14,8 +14,10 @@
  * series but those of context makes it CLIMB. It is a PLATEAU when for every
  * role the best source says so: what the allocator has handed out
  * ("heap/allocated") where there is such a figure of all its processes, private
- * memory elsewhere; of all observers together where there are several, and then
- * none of them by itself may be all but sure to climb. Otherwise INCONCLUSIVE.
+ * memory elsewhere, and both where most is held outside the allocator
+ * (assess/extent.h); of all observers together where there are several, and
+ * then none of them by itself may be all but sure to climb. Otherwise
+ * INCONCLUSIVE.
  */
 #ifndef PLATEAU_ASSESS_H
 #define PLATEAU_ASSESS_H

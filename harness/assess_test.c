@@ -45,6 +45,7 @@ struct made {
     bool is_partition; /* that is why */
     double delivered_per_tick;
     double processes; /* of each observer; 0: it never forked */
+    double private_pages, private_noise_pages; /* 0: 260 and 4 */
     bool is_cut_off;
     const char *how;
 };
@@ -127,7 +128,11 @@ static void record_samples(struct store *store, const struct made *made)
             double grown = i == 0 ? k : 0;
             double values[] = {
                 300e3 + noise(seed, 2e3) + made->allocated_per_tick * grown,
-                4096 * floor(260 + noise(seed, 4) +
+                4096 * floor((made->private_pages > 0 ? made->private_pages
+                                                      : 260) +
+                             noise(seed, made->private_noise_pages > 0
+                                             ? made->private_noise_pages
+                                             : 4) +
                              made->private_per_tick * grown / 4096),
                 is_alone ? 0. : made->active_peers,
                 made->delivered_per_tick * k,
@@ -244,6 +249,21 @@ static void heap_of_one_process_of_several_is_a_witness(void **state)
     made.processes = 4;
     made.allocated_per_tick = 1024;
     assert_verdict(&made, JUDGE_CLIMB, "allocated heap");
+}
+
+/* What a runtime maps itself: 10 MiB beside 300 KiB of heap. */
+static void where_most_is_outside_the_heap_both_have_to_be_level(void **state)
+{
+    struct made made = healthy;
+    (void)state;
+    made.private_noise_pages = 200;
+    assert_verdict(&made, JUDGE_PLATEAU, "allocated heap");
+    made.private_pages = 2600;
+    made.private_noise_pages = 4;
+    assert_verdict(&made, JUDGE_PLATEAU, "allocated heap");
+    made.private_noise_pages = 400;
+    made.private_per_tick = 300;
+    assert_verdict(&made, JUDGE_INCONCLUSIVE, "private memory");
 }
 
 static void too_little_churn_is_invalid(void **state)
@@ -380,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_climb_of_one_observer_is_a_climb_of_the_run),
         cmocka_unit_test(private_memory_alone_can_convict),
         cmocka_unit_test(heap_of_one_process_of_several_is_a_witness),
+        cmocka_unit_test(where_most_is_outside_the_heap_both_have_to_be_level),
         cmocka_unit_test(too_little_churn_is_invalid),
         cmocka_unit_test(holes_in_the_grid_are_invalid),
         cmocka_unit_test(a_dead_observer_is_invalid),

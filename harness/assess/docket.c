@@ -58,17 +58,19 @@ static bool is_judged(const struct panel *panel,
 }
 
 /* Private memory is the best source where no allocator can be asked, or not
- * those of all processes; what is counted bears witness then. */
+ * those of all processes; what is counted bears witness then. Where most is
+ * held outside the allocator, both are: a PLATEAU rests on both. */
 static enum metric_role role_of(const struct panel *panel,
                                 const struct panel_column *column)
 {
     enum metric_role role = column->metric->role;
-    bool is_partial = extent_of_heap(panel, column->role) == EXTENT_PART;
+    enum extent extent = extent_of_heap(panel, column->role);
     if (role == METRIC_WITNESS &&
-        (is_partial || !has_allocated(panel, column))) {
+        (extent >= EXTENT_LITTLE || !has_allocated(panel, column))) {
         return METRIC_PRIMARY;
     }
-    return role == METRIC_PRIMARY && is_partial ? METRIC_WITNESS : role;
+    return role == METRIC_PRIMARY && extent == EXTENT_PART ? METRIC_WITNESS
+                                                           : role;
 }
 
 /* --- points -----------------------------------------------------------------

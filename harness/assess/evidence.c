@@ -15,8 +15,9 @@ enum evidence {
     EVIDENCE_OUTSIDE, /* no tally */
     EVIDENCE_TALLY,   /* which says nothing of the heap */
     EVIDENCE_HEAP,
-    EVIDENCE_HEAPS, /* of every process of several */
-    EVIDENCE_PART,  /* of some */
+    EVIDENCE_HEAPS,  /* of every process of several */
+    EVIDENCE_PART,   /* of some */
+    EVIDENCE_LITTLE, /* while most is held elsewhere */
 };
 
 static enum evidence evidence_of(int64_t slot_id, enum extent extent,
@@ -29,9 +30,10 @@ static enum evidence evidence_of(int64_t slot_id, enum extent extent,
             continue;
         }
         if (strcmp(series[i].metric, heap_figure) == 0) {
-            return extent == EXTENT_PART  ? EVIDENCE_PART
-                   : extent == EXTENT_ALL ? EVIDENCE_HEAPS
-                                          : EVIDENCE_HEAP;
+            return extent == EXTENT_PART     ? EVIDENCE_PART
+                   : extent == EXTENT_LITTLE ? EVIDENCE_LITTLE
+                   : extent == EXTENT_ALL    ? EVIDENCE_HEAPS
+                                             : EVIDENCE_HEAP;
         }
         if (strncmp(series[i].metric, tally_room, sizeof tally_room - 1) == 0) {
             evidence = EVIDENCE_TALLY;
@@ -72,6 +74,10 @@ static const char *sentence(enum evidence evidence, bool is_preloaded)
         return "several processes, not all of which say what they have "
                "allocated: judged by the private memory of all; what the "
                "others count is a witness";
+    case EVIDENCE_LITTLE:
+        return "most of its memory is outside its allocator (a runtime or an "
+               "interpreter maps its own): a plateau takes both, what the "
+               "allocator counts and private memory";
     case EVIDENCE_TALLY:
         return "a tally without heap figures: judged by private memory";
     case EVIDENCE_OUTSIDE:

@@ -19,13 +19,14 @@ static const struct store_slot slots[] = {
 
 /* A panel of |slot|'s figures, three readings of each: a heap, and of how many
  * processes the observer and its heap figures are. */
-enum { READINGS = 3, FIGURES = 3 };
+enum { READINGS = 3, FIGURES = 5 };
 
 static struct panel make_panel(int64_t slot, double values[FIGURES][READINGS])
 {
     static struct panel_column columns[FIGURES];
     static const char *const names[] = {"heap/allocated", "processes",
-                                        "heap/processes"};
+                                        "heap/processes", "private",
+                                        "heap/active"};
     for (int i = 0; i < FIGURES; i++) {
         columns[i] = (struct panel_column){
             .slot_id = slot, .observers = 1, .values = values[i]};
@@ -109,13 +110,13 @@ static const char *tell_of_heaps(double values[FIGURES][READINGS])
 static void figures_of_one_process_of_several_are_told(void **state)
 {
     double unpublished[FIGURES][READINGS] = {
-        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, NAN, NAN}};
+        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, NAN, NAN}, {2e6, 2e6, 2e6}};
     double published[FIGURES][READINGS] = {
-        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, 3, 3}};
+        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, 3, 3}, {2e6, 2e6, 2e6}};
     double some[FIGURES][READINGS] = {
-        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, 2, 2}};
+        {1e6, 1e6, 1e6}, {NAN, 3, 3}, {NAN, 2, 2}, {2e6, 2e6, 2e6}};
     double passing[FIGURES][READINGS] = {
-        {1e6, 1e6, 1e6}, {NAN, 1, 3}, {NAN, NAN, NAN}};
+        {1e6, 1e6, 1e6}, {NAN, 1, 3}, {NAN, NAN, NAN}, {2e6, 2e6, 2e6}};
     (void)state;
     assert_non_null(strstr(tell_of_heaps(unpublished), "not all of which"));
     assert_non_null(strstr(tell_of_heaps(some), "not all of which"));
@@ -124,12 +125,36 @@ static void figures_of_one_process_of_several_are_told(void **state)
     assert_non_null(strstr(tell_of_heaps(passing), "what its allocator"));
 }
 
+static void what_is_held_outside_the_allocator_is_told(void **state)
+{
+    double outside[FIGURES][READINGS] = {{4e6, 4e6, 4e6},
+                                         {1, 1, 1},
+                                         {1, 1, 1},
+                                         {9e6, 9e6, 9e6},
+                                         {4e6, 4e6, 4e6}};
+    double spanned[FIGURES][READINGS] = {{4e6, 4e6, 4e6},
+                                         {1, 1, 1},
+                                         {1, 1, 1},
+                                         {9e6, 9e6, 9e6},
+                                         {5e6, 5e6, 5e6}};
+    double small[FIGURES][READINGS] = {{1e5, 1e5, 1e5},
+                                       {1, 1, 1},
+                                       {1, 1, 1},
+                                       {4e6, 4e6, 4e6},
+                                       {1e5, 1e5, 1e5}};
+    (void)state;
+    assert_non_null(strstr(tell_of_heaps(outside), "outside its allocator"));
+    assert_non_null(strstr(tell_of_heaps(spanned), "what its allocator"));
+    assert_non_null(strstr(tell_of_heaps(small), "what its allocator"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_program_without_a_tally_is_judged_from_outside),
         cmocka_unit_test(a_library_that_gave_no_tally_is_missed),
         cmocka_unit_test(figures_of_one_process_of_several_are_told),
+        cmocka_unit_test(what_is_held_outside_the_allocator_is_told),
         cmocka_unit_test(nobody_is_blamed_for_what_was_never_read),
         cmocka_unit_test(a_tally_is_told_from_figures_of_the_heap),
     };

@@ -25,6 +25,22 @@ static double count_at(const struct panel_column *column, size_t row)
                                                         : column->values[row];
 }
 
+/* Whether at that row most is outside what the allocator spans, which is its
+ * active heap where it says so. */
+static bool is_outside(const struct panel *panel,
+                       const struct panel_column *heap, size_t row)
+{
+    const struct panel_column *held =
+        panel_find(panel, heap->role, heap->slot_id, "private");
+    const struct panel_column *active =
+        panel_find(panel, heap->role, heap->slot_id, "heap/active");
+    double span = active != NULL && active->values[row] > heap->values[row]
+                      ? active->values[row]
+                      : heap->values[row];
+    double outside = held != NULL ? held->values[row] - span : 0.;
+    return outside > EXTENT_OUTSIDE_BYTES && outside > held->values[row] / 2.;
+}
+
 static enum extent extent_of_one(const struct panel *panel,
                                  const struct panel_column *heap)
 {
@@ -32,7 +48,7 @@ static enum extent extent_of_one(const struct panel *panel,
         panel_find(panel, heap->role, heap->slot_id, processes_figure);
     const struct panel_column *heaps =
         panel_find(panel, heap->role, heap->slot_id, heaps_figure);
-    size_t read = 0, several = 0, partial = 0;
+    size_t read = 0, several = 0, partial = 0, outside = 0;
     for (size_t row = 0; row < panel->rows; row++) {
         if (!is_counted(panel, heap, row)) {
             continue;
@@ -40,11 +56,12 @@ static enum extent extent_of_one(const struct panel *panel,
         read++;
         several += count_at(processes, row) > 1.;
         partial += count_at(processes, row) > count_at(heaps, row);
+        outside += is_outside(panel, heap, row);
     }
-    if (2 * partial > read) {
-        return EXTENT_PART;
-    }
-    return 2 * several > read ? EXTENT_ALL : EXTENT_ONE;
+    return 2 * partial > read   ? EXTENT_PART
+           : 2 * outside > read ? EXTENT_LITTLE
+           : 2 * several > read ? EXTENT_ALL
+                                : EXTENT_ONE;
 }
 
 enum extent extent_of_heap(const struct panel *panel, const char *role)

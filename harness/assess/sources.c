@@ -78,8 +78,7 @@ static void name_sources(struct assessment *assessment, const char *role)
     const struct assessed *resident =
         sources_find(assessment, role, "heap/resident");
     const struct assessed *private = sources_find(assessment, role, "private");
-    bool is_partial = private != NULL && allocated != NULL &&
-                      private->counts == METRIC_PRIMARY;
+    bool is_partial = allocated != NULL && allocated->counts == METRIC_WITNESS;
     size_t count = sizeof disagreements / sizeof disagreements[0];
     for (size_t i = 0; i < count; i++) {
         const struct disagreement *row = &disagreements[i];
