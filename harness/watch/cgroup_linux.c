@@ -143,28 +143,44 @@ static int find_path(const struct group_trees *trees, const char *name,
     return -ENOENT;
 }
 
-/* Of the endings of systemd.unit(5) those of units that hold processes. An
- * instance may have dots of its own: "app@1.2" has no ending. */
-static bool has_unit_ending(const char *name)
+/* The kinds of systemd.unit(5), by what ends their names. An instance may have
+ * dots of its own: "app@1.2" has no ending. */
+struct unit_kind {
+    const char *ending;
+    bool has_processes;
+};
+
+static const struct unit_kind *find_unit_kind(const char *name)
 {
-    static const char *const endings[] = {".service", ".scope", ".slice",
-                                          ".socket",  ".mount", ".swap"};
+    static const struct unit_kind kinds[] = {
+        {".service", true},    {".scope", true},   {".slice", true},
+        {".socket", true},     {".mount", true},   {".swap", true},
+        {".timer", false},     {".target", false}, {".path", false},
+        {".automount", false}, {".device", false},
+    };
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof endings[0];
-         i++) {
-        if (strcmp(dot, endings[i]) == 0) {
-            return true;
+    for (size_t i = 0; dot != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(dot, kinds[i].ending) == 0) {
+            return &kinds[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 static int find_unit(const struct group_trees *trees, const char *name,
                      char ret_folder[HOST_PATH_MAX], struct err *err)
 {
     char unit[LINE_SIZE];
+    const struct unit_kind *kind = find_unit_kind(name);
+    if (kind != NULL && !kind->has_processes) {
+        err_set(err, NULL, 0, 0,
+                "'%.80s' has no processes of its own, no unit that ends in "
+                "'%s' has; name the service that it starts",
+                name, kind->ending);
+        return -EINVAL;
+    }
     (void)snprintf(unit, sizeof unit, "%s%s", name,
-                   has_unit_ending(name) ? "" : ".service");
+                   kind != NULL ? "" : ".service");
     struct search search = {.name = unit, .fits = is_unit};
     return search_trees(trees, &search, "unit", ret_folder, err);
 }

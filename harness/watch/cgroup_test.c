@@ -107,6 +107,8 @@ static void a_unit_is_found_with_or_without_its_ending(void **state)
                  "two/system.slice/mesh@1.2.service");
     assert_refused(CGROUP_BY_UNIT, "ngin", -ENOENT, "ngin.service");
     assert_refused(CGROUP_BY_UNIT, "ngin", -ENOENT, "in the 2 trees of");
+    assert_refused(CGROUP_BY_UNIT, "backup.timer", -EINVAL,
+                   "name the service that it starts");
 }
 
 static void units_that_are_called_alike_are_named(void **state)
