@@ -51,7 +51,7 @@ static bool is_judged(const struct panel *panel,
 {
     if (column->metric->role == METRIC_PART ||
         column->metric->role == METRIC_EXTENT ||
-        (column->metric->role == METRIC_CONTEXT && !panel->are_troughs)) {
+        (column->metric->is_of_ebbs && !panel->are_troughs)) {
         return false;
     }
     return column->metric->is_each || !is_part(panel, column);

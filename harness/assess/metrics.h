@@ -38,6 +38,7 @@ struct metric {
     enum metric_kind kind;
     enum metric_role role;
     bool is_each;       /* judged of each observer, not only of all together */
+    bool is_of_ebbs;    /* judged of the readings of ebbs only */
     double climb_ratio; /* growth below that part of the level is none; 0: the
                          * judge's own */
     double ebb_per_event; /* of an ebb's reading: growth an event that may be
