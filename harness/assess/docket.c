@@ -64,6 +64,9 @@ static enum metric_role role_of(const struct panel *panel,
                                 const struct panel_column *column)
 {
     enum metric_role role = column->metric->role;
+    if (role != METRIC_PRIMARY && role != METRIC_WITNESS) {
+        return role;
+    }
     enum extent extent = extent_of_heap(panel, column->role);
     if (role == METRIC_WITNESS &&
         (extent >= EXTENT_LITTLE || !has_allocated(panel, column))) {

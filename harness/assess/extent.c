@@ -8,14 +8,34 @@ static const char heap_figure[] = "heap/allocated";
 static const char processes_figure[] = "processes";
 static const char heaps_figure[] = "heap/processes";
 
-/* Processes are counted where memory is read in detail, not at every row. */
-static bool is_counted(const struct panel *panel,
-                       const struct panel_column *heap, size_t row)
+/* What it is told by, of one observer; NULL: there is no such figure. */
+struct figures {
+    const struct panel_column *heap;
+    const struct panel_column *active;
+    const struct panel_column *held; /* private memory */
+    const struct panel_column *processes;
+    const struct panel_column *heaps;
+};
+
+static struct figures find_figures(const struct panel *panel,
+                                   const struct panel_column *heap)
 {
-    const struct panel_column *detail =
-        panel_find(panel, heap->role, heap->slot_id, "private");
-    return !isnan(heap->values[row]) &&
-           (detail == NULL || !isnan(detail->values[row]));
+    const char *role = heap->role;
+    int64_t slot_id = heap->slot_id;
+    return (struct figures){
+        .heap = heap,
+        .active = panel_find(panel, role, slot_id, "heap/active"),
+        .held = panel_find(panel, role, slot_id, "private"),
+        .processes = panel_find(panel, role, slot_id, processes_figure),
+        .heaps = panel_find(panel, role, slot_id, heaps_figure),
+    };
+}
+
+/* Processes are counted where memory is read in detail, not at every row. */
+static bool is_counted(const struct figures *figures, size_t row)
+{
+    return !isnan(figures->heap->values[row]) &&
+           (figures->held == NULL || !isnan(figures->held->values[row]));
 }
 
 /* Of how many, at that row; a count that was not there yet is of one. */
@@ -27,36 +47,33 @@ static double count_at(const struct panel_column *column, size_t row)
 
 /* Whether at that row most is outside what the allocator spans, which is its
  * active heap where it says so. */
-static bool is_outside(const struct panel *panel,
-                       const struct panel_column *heap, size_t row)
+static bool is_outside(const struct figures *figures, size_t row)
 {
-    const struct panel_column *held =
-        panel_find(panel, heap->role, heap->slot_id, "private");
-    const struct panel_column *active =
-        panel_find(panel, heap->role, heap->slot_id, "heap/active");
-    double span = active != NULL && active->values[row] > heap->values[row]
-                      ? active->values[row]
-                      : heap->values[row];
-    double outside = held != NULL ? held->values[row] - span : 0.;
-    return outside > EXTENT_OUTSIDE_BYTES && outside > held->values[row] / 2.;
+    if (figures->held == NULL) {
+        return false;
+    }
+    double held = figures->held->values[row];
+    double span = figures->heap->values[row];
+    if (figures->active != NULL && figures->active->values[row] > span) {
+        span = figures->active->values[row];
+    }
+    return held - span > EXTENT_OUTSIDE_BYTES && held - span > held / 2.;
 }
 
 static enum extent extent_of_one(const struct panel *panel,
                                  const struct panel_column *heap)
 {
-    const struct panel_column *processes =
-        panel_find(panel, heap->role, heap->slot_id, processes_figure);
-    const struct panel_column *heaps =
-        panel_find(panel, heap->role, heap->slot_id, heaps_figure);
+    const struct figures figures = find_figures(panel, heap);
     size_t read = 0, several = 0, partial = 0, outside = 0;
     for (size_t row = 0; row < panel->rows; row++) {
-        if (!is_counted(panel, heap, row)) {
+        if (!is_counted(&figures, row)) {
             continue;
         }
+        double processes = count_at(figures.processes, row);
         read++;
-        several += count_at(processes, row) > 1.;
-        partial += count_at(processes, row) > count_at(heaps, row);
-        outside += is_outside(panel, heap, row);
+        several += processes > 1.;
+        partial += processes > count_at(figures.heaps, row);
+        outside += is_outside(&figures, row);
     }
     return 2 * partial > read   ? EXTENT_PART
            : 2 * outside > read ? EXTENT_LITTLE
